@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
@@ -41,6 +42,9 @@ if TYPE_CHECKING:
 
 _ANY_TRACK = "4uLU6hMCjMI75M1A2tKUQC"
 """The id of a track; a source that does not know it works as well."""
+
+_MOST_TOKENS = 100
+"""Of more accounts of a service, the oldest and the newest tokens are checked; each pull checks its own."""
 
 _STYLES = {Level.OK: "green", Level.WARNING: "yellow", Level.BROKEN: "bold red"}
 
@@ -143,12 +147,10 @@ def _accounts(workspace: Workspace) -> list[Finding]:
 
 def _tokens(workspace: Workspace) -> list[Finding]:
     has_app = bool(workspace.settings.spotify_client_id.strip())  # without one, the line "app" says so
-    connected = [
-        user_id
-        for user_id, service in workspace.accounts.authorised().items()
-        if has_app or service is not Service.SPOTIFY
-    ]
-    return [foreign_tokens(connected, workspace.check_token)] if connected else []
+    found = workspace.accounts.authorised(_MOST_TOKENS)
+    connected = [user_id for user_id, service in found.items() if has_app or service is not Service.SPOTIFY]
+    are_all = max(Counter(found.values()).values(), default=0) < _MOST_TOKENS
+    return [foreign_tokens(connected, workspace.check_token, are_all=are_all)] if connected else []
 
 
 def _clock(workspace: Workspace) -> Finding:

@@ -23,12 +23,13 @@ _NO_TIMES: dict[str, Any] = {"next_runs": {}, "last_successes": {}, "last_nightl
 @click.command(help=library_command.help)
 @options.as_json
 @show_everything
+@options.most_people
 @click.pass_context
-def command(context: click.Context, as_json: bool, everything: bool) -> None:
+def command(context: click.Context, as_json: bool, everything: bool, limit: int | None) -> None:
     """Show who is connected, how complete their history is, and what runs by itself."""
     group = context.find_root()
     commands = group.command.list_commands(group) if isinstance(group.command, click.Group) else ()
-    show_status(schedule, as_json=as_json, everything=everything, commands=commands)
+    show_status(schedule, as_json=as_json, everything=everything, limit=limit, commands=commands)
 
 
 def schedule(home: Path) -> dict[str, Any]:

@@ -35,6 +35,8 @@ def choose_accounts(people: Sequence[str], *, due_only: bool) -> Chosen:
         now = workspace.now()
         if due_only and not people:
             chosen = due_accounts(workspace)
+        elif not people:
+            chosen = workspace.accounts.active()
         else:
             found = accounts_called(workspace.accounts, people)
             active = [account.user_id for account in found if account.state == "active"]

@@ -12,7 +12,7 @@ from mood_core.files.private import file_stem
 from mood_core.report.page import shows_person
 from mood_core.report.recap_picture import FOLDER, forget_pictures
 from mood_core.usecases.people.run_history import remove_from_history
-from mood_core.usecases.personal_files import Gone, PersonalFiles, Removed
+from mood_core.usecases.personal_files import Gone, Known, PersonalFiles, Removed
 from mood_core.usecases.quarantine import delete_quarantined_rows
 
 _ROWS = re.compile(r"(?P<stem>.+)-[0-9a-f]{12}\.ndjson")
@@ -26,7 +26,7 @@ class HomeFiles(PersonalFiles):
         self._home = home
         self._quarantine = quarantine
 
-    def remove(self, user_id: str, names: Collection[str], known: Collection[str] | None = None) -> Removed:
+    def remove(self, user_id: str, names: Collection[str], known: Known | None = None) -> Removed:
         """Delete the person's quarantined rows, pictures and pages, and their data in Prefect's history.
 
         Raises:
@@ -49,8 +49,8 @@ class HomeFiles(PersonalFiles):
         if not files:
             return 0
         out = gone([(unquote(stem), changed) for _, stem, changed in files])
-        stems = {file_stem(user_id) for user_id in known()}
-        unknown = {stem for _, stem, _ in files if file_stem(unquote(stem)) != stem} - stems
+        abbreviated = {stem for _, stem, _ in files if file_stem(unquote(stem)) != stem}
+        unknown = abbreviated.difference(map(file_stem, known())) if abbreviated else set()
         unwanted = [path for path, stem, at in files if (unquote(stem), at) in out or stem in unknown]
         for path in unwanted:
             path.unlink(missing_ok=True)

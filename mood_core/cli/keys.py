@@ -33,8 +33,7 @@ def rotate() -> None:
             write_keys(path, keys)
         elif "," not in given.get_secret_value():
             raise ConfigError("MOODLOG_TOKEN_KEY has only one key; add a new key and a comma before it, and run again")
-        user_ids = [account.user_id for account in workspace.accounts.all()]
-        done = reencrypt(user_ids, workspace.tokens, workspace.cipher.rotate)
+        done = reencrypt(workspace.tokens, workspace.cipher.rotate)
         if given is None:
             write_keys(path, keys[:1])
     click.echo(f"{done} tokens have the new key.", err=True)

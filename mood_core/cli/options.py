@@ -53,6 +53,12 @@ spark_master = click.option(
     help="Spark's master: local[*], local[N] or spark://host:port; default MOODLOG_SPARK_MASTER.",
 )
 one_person = click.option("-u", "--user", metavar="ID|NAME", help="Show this person; default: everybody.")
+PEOPLE_SHOWN = 100
+"""The people of a table."""
+
+most_people = click.option(
+    "--limit", metavar="N", type=click.IntRange(min=0), help=f"At most N people, 0 for all; default: {PEOPLE_SHOWN}."
+)
 first_day = click.option("--from", "first_day", type=DAY, help="First local day.")
 last_day = click.option("--to", "last_day", type=DAY, help="Last local day.")
 labelled_data = click.option(

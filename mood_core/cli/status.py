@@ -17,10 +17,10 @@ from mood_core.cli.messages import NO_ACCOUNT
 from mood_core.cli.plain_table import plain_table, print_table, table_console
 from mood_core.cli.status_sections import attention, sections, summary
 from mood_core.cli.terminal import echo_json
-from mood_core.domain.poll_schedule import interval, reason, within_quota
+from mood_core.domain.poll_schedule import interval, most_accounts, reason, within_quota
 from mood_core.files.outside import absolute
 from mood_core.store.loading.ledger import batch_counts
-from mood_core.store.queries.accounts import Account
+from mood_core.store.queries.accounts import Account, people_counted
 from mood_core.store.queries.forecast import forecast, what_helps
 from mood_core.store.queries.overview import (
     coverage,
@@ -42,7 +42,8 @@ show_everything = click.option("--all", "everything", is_flag=True, help="Show a
 @click.command
 @options.as_json
 @show_everything
-def command(as_json: bool, everything: bool) -> None:
+@options.most_people
+def command(as_json: bool, everything: bool, limit: int | None) -> None:
     """Show connected accounts, the share of listens with a mood, and scheduled runs.
 
     It shows accounts with the days until Spotify needs a new consent (six months after the last one), how many of the
@@ -57,10 +58,10 @@ def command(as_json: bool, everything: bool) -> None:
     Examples:
       moodlog status
       moodlog status --all
-      moodlog status --json | jq .gaps
+      moodlog status --json --limit 0 | jq .gaps
       moodlog status --json | jq .schedule
     """
-    show_status(lambda _: None, as_json=as_json, everything=everything)
+    show_status(lambda _: None, as_json=as_json, everything=everything, limit=limit)
 
 
 def show_status(
@@ -68,25 +69,30 @@ def show_status(
     *,
     as_json: bool,
     everything: bool,
+    limit: int | None = None,
     commands: Collection[str] = (),
 ) -> None:
     """Write the status to stdout; ``schedule`` returns the section about scheduled runs for a home, or None.
 
-    Without ``everything``, a terminal shows the most important sections. ``commands`` are the names of all commands.
+    Without ``everything``, a terminal shows the most important sections. ``limit`` is the most people, 0 for all.
+    ``commands`` are the names of all commands.
     """
     with Workspace() as workspace:
-        lake, users = workspace.settings.lake, _users(workspace)
-        newest = forecast(workspace.reading, [user["user_id"] for user in users])
+        people, _ = workspace.accounts.numbers()
+        most = options.PEOPLE_SHOWN if limit is None else limit
+        accounts = workspace.accounts.first(most, now=workspace.now()) if 0 < most < people else None
+        lake, users = workspace.settings.lake, _users(workspace, accounts)
+        ids = [user["user_id"] for user in users]
+        some = None if accounts is None else ids
+        newest = forecast(workspace.reading, ids)
         state = {
+            "people": people if accounts is not None else len(users),
             "users": users,
             "newest_listens": asdict(newest) | {"share": round(newest.share, 4)},
-            "history": _by_person(users, reach(workspace.reading)),
-            "gaps": gaps(workspace.database),
-            "coverage": coverage(workspace.reading),
-            "coverage_by_person": _by_person(users, coverage_by_person(workspace.reading)),
-            "coverage_by_year": coverage_by_year(workspace.reading),
+            "history": _by_person(users, reach(workspace.reading, some)),
+            "gaps": gaps(workspace.database, some),
+            **(_details(workspace, users, some) if as_json or everything else {}),
             "unavailable_sources": unavailable_sources(workspace.database),
-            "batches": batch_counts(workspace.database),
             "api_calls": workspace.calls.last_day(),
             "api_budgets": workspace.calls.budgets,
             "not_before": {name: moment.isoformat() for name, moment in workspace.calls.not_before().items()},
@@ -103,12 +109,22 @@ def show_status(
         _print(state, advice, table_console(), everything=everything)
 
 
-def _users(workspace: Workspace) -> list[dict[str, Any]]:
-    accounts = workspace.accounts.all()
-    pulled = sum(account.state == "active" for account in accounts)
-    floor = within_quota(pulled, workspace.settings.spotify_daily_budget)
+def _details(workspace: Workspace, users: list[dict[str, Any]], some: list[str] | None) -> dict[str, Any]:
+    """What only ``--all`` and ``--json`` show: it reads all tracks and batches."""
+    return {
+        "coverage": coverage(workspace.reading),
+        "coverage_by_person": _by_person(users, coverage_by_person(workspace.reading, some)),
+        "coverage_by_year": coverage_by_year(workspace.reading),
+        "batches": batch_counts(workspace.database),
+    }
+
+
+def _users(workspace: Workspace, accounts: list[Account] | None) -> list[dict[str, Any]]:
+    """A row for each of ``accounts``, or for everybody."""
+    budget = workspace.settings.spotify_daily_budget
+    floor = within_quota(workspace.accounts.count_active(most_accounts(budget)) if budget else 0, budget)
     rows = []
-    for account in accounts:
+    for account in workspace.accounts.all() if accounts is None else accounts:
         pace = account.pace
         every, because = round(max(interval(pace), floor) / timedelta(minutes=1)), reason(pace, floor)
         is_pulled = account.state == "active"
@@ -149,6 +165,9 @@ def _print(state: dict[str, Any], advice: Sequence[str], console: Console, *, ev
             console.print()
         if len(rows) > _MOST_ROWS:
             console.print(f"These are {_MOST_ROWS} of {len(rows)}; --json has them all.")
+    if len(state["users"]) < state["people"]:
+        shown, people = len(state["users"]), people_counted(state["people"])
+        console.print(f"These are {shown} of {people}, those with a problem first; --limit N shows more, 0 all.")
     if advice:
         console.print("Without a mood", style="bold")
         console.print(*advice, "", sep="\n", markup=False)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import islice
+
 import click
 
 from mood_core.app.workspace import Workspace
@@ -10,6 +13,7 @@ from mood_core.cli.messages import NO_ACCOUNT
 from mood_core.cli.plain_table import plain_table, print_table
 from mood_core.cli.terminal import echo_json
 from mood_core.errors import InputError
+from mood_core.store.queries.accounts import MOST_COUNTED, Account, Accounts
 from mood_core.text.format import plural
 from mood_core.usecases.people.manage_users import change_user, set_paused, the_account
 from mood_core.usecases.people.try_permissions import REFUSED, resume_refused
@@ -24,15 +28,28 @@ def command() -> None:
 
 @command.command("list")
 @options.as_json_lines
-def list_users(as_json: bool) -> None:
-    """List all people, with the state of their accounts."""
+@options.most_people
+@click.option("--prefix", metavar="TEXT", default="", help="List only people whose name begins with TEXT.")
+def list_users(as_json: bool, limit: int | None, prefix: str) -> None:
+    """List people by name, with the state of their accounts.
+
+    A table has the first 100 people, --json has all of them.
+
+    \b
+    Examples:
+      moodlog users list --prefix Ad
+      moodlog users list --json | jq -r .user_id
+    """
+    most = limit if limit is not None else 0 if as_json else options.PEOPLE_SHOWN
     with Workspace() as workspace:
-        accounts = workspace.accounts.all()
-    if as_json:
-        for account in accounts:
-            fields = ("user_id", "display_name", "timezone", "state", "state_reason")
-            echo_json({name: getattr(account, name) for name in fields})
-        return
+        if as_json:
+            for account in _listed(workspace.accounts, most, prefix):
+                fields = ("user_id", "display_name", "timezone", "state", "state_reason")
+                echo_json({name: getattr(account, name) for name in fields})
+            return
+        accounts = list(_listed(workspace.accounts, most and most + 1, prefix))
+    is_cut = 0 < most < len(accounts)
+    accounts = accounts[:most] if is_cut else accounts
     rows = [
         {
             "id": account.user_id,
@@ -45,7 +62,18 @@ def list_users(as_json: bool) -> None:
     if rows:
         print_table(plain_table(rows))
     else:
-        click.echo(NO_ACCOUNT)
+        click.echo(f"No name begins with {prefix!r}." if prefix else NO_ACCOUNT)
+    if is_cut:
+        click.echo(
+            f"These are the first {most} people by name; --prefix TEXT, --limit N and --json list others.", err=True
+        )
+
+
+def _listed(accounts: Accounts, most: int, prefix: str) -> Iterator[Account]:
+    """Up to ``most`` people by name; all for 0."""
+    if not prefix:
+        return islice(accounts.pages(), most or None)
+    return iter(accounts.page(most or MOST_COUNTED, prefix=prefix))
 
 
 @command.command

@@ -47,6 +47,11 @@ def within_quota(accounts: int, daily_budget: int | None) -> timedelta:
     return timedelta(days=accounts / (daily_budget * _QUOTA_SHARE))
 
 
+def most_accounts(daily_budget: int) -> int:
+    """The number of accounts that ``daily_budget`` allows to pull once a year; more change no schedule."""
+    return int(daily_budget * _QUOTA_SHARE * 365) + 1
+
+
 def reason(pace: Pace, floor: timedelta) -> str:
     """Explain an account's interval; ``floor`` is the shortest one that the quota allows."""
     if floor > interval(pace):

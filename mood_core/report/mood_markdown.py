@@ -9,6 +9,7 @@ from mood_core.domain.days import day_number, day_of
 from mood_core.domain.mood_style import SIGNS
 from mood_core.store.engine.database import Database
 from mood_core.store.engine.named_queries import query
+from mood_core.store.queries.accounts import MOST_COUNTED, people_counted
 from mood_core.store.queries.people_read import note_people
 from mood_core.text.names import name_order
 
@@ -28,7 +29,7 @@ def mood_markdown(database: Database, today: date, *, days: int = 7, most_people
     last = day_number(today)
     counted: dict[tuple[str, str], dict[int, dict[str, int]]] = {}
     with database.read() as connection:
-        people = connection.scalar(query("count_people"))
+        people = connection.scalar(query("count_people"), {"most": MOST_COUNTED})
         # One more day: in some time zones it is tomorrow already.
         span = {"first": last - days + 1, "last": last + 1, "most": most_people}
         for row in connection.execute(query("recent_days_by_person"), span):
@@ -44,7 +45,7 @@ def mood_markdown(database: Database, today: date, *, days: int = 7, most_people
             lines.append(_row([as_text(name), str(day_of(day)), *counts, str(sum(listens.values()))]))
     lines += ["", "From the view mood_daily."]
     if people and people > most_people:
-        lines.append(f"Of {people} people, the {most_people} with the most listens on these days are shown.")
+        lines.append(f"Of {people_counted(people)}, the {most_people} with the most listens on these days are shown.")
     return "\n".join(lines)
 
 

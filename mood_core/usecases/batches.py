@@ -10,7 +10,7 @@ from functools import partial
 from mood_core.domain.records import to_ms
 from mood_core.errors import BatchCorrupt, StoreError
 from mood_core.lake.schema import PERSONAL
-from mood_core.store.loading.tombstones import all_people, half_forgotten, kept_out, newest_forgetting
+from mood_core.store.loading.tombstones import all_people, find_half_forgotten, kept_out, newest_forgetting
 from mood_core.usecases.batch_writer import LOOK_BACK, BatchWriter
 from mood_core.usecases.people.forget_person import complete_forgetting
 from mood_core.usecases.remove_rows import any_forgotten, has_forgotten
@@ -28,15 +28,18 @@ class Batches(BatchWriter):
         :meth:`~mood_core.usecases.batch_writer.BatchWriter.load_unloaded`. Files with rows of forgotten people,
         published by a run that was late, are replaced by files without them.
         """
-        self.complete_forgettings(now=now)
+        self.complete_forgettings(now=now, everywhere=everywhere)
         self.sweep_personal_files()
         finished = self.load_unloaded(now=now, everywhere=everywhere)
         self._take_back_late_files(now)
         return finished
 
-    def complete_forgettings(self, *, now: datetime) -> None:
-        """Complete interrupted runs of `moodlog forget`; the next run retries those that fail."""
-        for user_id in half_forgotten(self.database):
+    def complete_forgettings(self, *, now: datetime, everywhere: bool = False) -> None:
+        """Complete interrupted runs of `moodlog forget`; the next run retries those that fail.
+
+        With ``everywhere``, everybody is compared with the tombstones.
+        """
+        for user_id in find_half_forgotten(self.database, everywhere=everywhere):
             try:
                 complete_forgetting(user_id, self, now=now)
             except StoreError as error:

@@ -13,6 +13,10 @@ Gone = Callable[[Collection[Written]], set[Written]]
 """Selects the items to delete because the person was forgotten."""
 
 
+Known = Callable[[Collection[str]], set[str]]
+"""Finds the ids and names of other people who have one of some ids or names."""
+
+
 @dataclass(frozen=True, slots=True)
 class Removed:
     """The number of deleted rows of Prefect's history, and what may still contain the person and needs a check."""
@@ -28,11 +32,11 @@ class PersonalFiles:
         self,
         user_id: str,  # noqa: ARG002
         names: Collection[str],  # noqa: ARG002
-        known: Collection[str] | None = None,  # noqa: ARG002
+        known: Known | None = None,  # noqa: ARG002
     ) -> Removed:
         """Delete the data of the person, who also has the names ``names``. Idempotent.
 
-        ``known`` are the ids and names of all others; with them, ended runs for unknown people are deleted too.
+        ``known`` finds others; with it, ended runs for unknown people are deleted too.
 
         Raises:
             StoreError: Some data cannot be changed now; the next run retries it.

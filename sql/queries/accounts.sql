@@ -23,6 +23,8 @@ LEFT JOIN _accounts AS a ON u.user_key = a.user_key
 /* user_ids: WHERE u.user_id = ANY(:user_ids) */
 /* chosen: WHERE u.user_key IN (any_chosen) */
 /* prefix: WHERE substr(u.name_key, 1, CAST(:length AS INTEGER)) = :prefix */
+/* after: WHERE (u.name_key, u.user_id) > (:name_key, :user_id) */
+/* unkeyed: WHERE u.name_key IS NULL */
 /* page: ORDER BY u.name_key, u.user_id LIMIT :most OFFSET :skip */;
 
 -- name: people_called
@@ -82,21 +84,55 @@ SELECT a.user_key FROM _accounts AS a
 WHERE a.state = 'active' AND a.last_pulled_at_ms IS NULL;
 
 -- name: accounts_with_problem
--- The accounts that a person must look at: a refused permission, and active ones whose consent is from :before or
--- earlier, whose last pull failed or was not between two times, or whose stored plays were changed at the service.
-SELECT a.user_key FROM _accounts AS a
-WHERE
-    a.state = 'needs_reauthorisation'
-    OR (
-        a.state = 'active'
-        AND (
-            a.last_problem IS NOT NULL
-            OR a.changed_plays IS NOT NULL
-            OR a.last_pulled_at_ms IS NULL
-            OR a.last_pulled_at_ms NOT BETWEEN :first AND :last
-            OR (a.service = 'spotify' AND a.authorised_at_ms <= :before)
-        )
-    );
+-- Up to :most accounts that a person must look at: a refused permission, and active ones whose consent is from :before
+-- or earlier, whose last pull failed or was not between two times, or whose stored plays were changed at the service.
+-- Each branch reads one index and stops.
+SELECT p.user_key FROM (
+    SELECT user_key FROM (SELECT user_key FROM _accounts WHERE state = 'needs_reauthorisation' LIMIT :most) AS a
+    UNION
+    SELECT user_key FROM (
+        SELECT user_key FROM _accounts
+        WHERE state = 'active' AND last_problem IS NOT NULL
+        ORDER BY user_key
+        LIMIT :most
+    ) AS b
+    UNION
+    SELECT user_key FROM (
+        SELECT user_key FROM _accounts
+        WHERE state = 'active' AND changed_plays IS NOT NULL
+        ORDER BY user_key
+        LIMIT :most
+    ) AS c
+    UNION
+    SELECT user_key FROM (
+        SELECT user_key FROM _accounts
+        WHERE state = 'active' AND last_pulled_at_ms IS NULL
+        LIMIT :most
+    ) AS d
+    UNION
+    SELECT user_key FROM (
+        SELECT user_key FROM _accounts
+        WHERE state = 'active' AND last_pulled_at_ms < :first
+        ORDER BY last_pulled_at_ms
+        LIMIT :most
+    ) AS e
+    UNION
+    SELECT user_key FROM (
+        SELECT user_key FROM _accounts
+        WHERE state = 'active' AND last_pulled_at_ms > :last
+        ORDER BY last_pulled_at_ms
+        LIMIT :most
+    ) AS f
+    UNION
+    SELECT user_key FROM (
+        SELECT user_key FROM _accounts
+        WHERE state = 'active' AND service = 'spotify' AND authorised_at_ms <= :before
+        ORDER BY authorised_at_ms
+        LIMIT :most
+    ) AS g
+) AS p
+ORDER BY p.user_key
+LIMIT :most;
 
 -- name: people_with_shared_names
 -- The people whose name, as it is compared, another person has too.
@@ -108,26 +144,31 @@ WHERE
         HAVING count(*) > 1
     );
 
--- name: authorised_services
--- The services of the accounts with a stored permission.
-SELECT DISTINCT service FROM _accounts
-WHERE authorised_at_ms IS NOT NULL;
-
 -- name: authorised_accounts
--- The accounts with a stored permission.
-SELECT
-    u.user_id,
-    a.service
-FROM users AS u
-INNER JOIN _accounts AS a ON u.user_key = a.user_key
-WHERE a.authorised_at_ms IS NOT NULL
-ORDER BY u.user_id;
+-- Up to :most accounts of a service with a stored permission, the oldest or the newest consents first.
+SELECT u.user_id FROM users AS u
+INNER JOIN (
+    SELECT
+        user_key,
+        authorised_at_ms
+    FROM _accounts
+    WHERE service = :service AND authorised_at_ms IS NOT NULL
+    ORDER BY authorised_at_ms /* newest: DESC */
+    LIMIT :most
+) AS a ON u.user_key = a.user_key;
 
 -- name: account_numbers
--- How many people are stored, and when an account was pulled last.
+-- How many people are stored, at most :most, and when an active account was pulled last.
 SELECT
-    (SELECT count(*) FROM users) AS people,
-    (SELECT max(a.last_pulled_at_ms) FROM _accounts AS a) AS last_pulled_at_ms;
+    (SELECT count(*) FROM (SELECT user_id FROM users ORDER BY user_id LIMIT :most) AS u) AS people,
+    (SELECT max(a.last_pulled_at_ms) FROM _accounts AS a WHERE a.state = 'active') AS last_pulled_at_ms;
+
+-- name: active_accounts
+-- Everybody whose account is active.
+SELECT u.user_id FROM _accounts AS a
+INNER JOIN users AS u ON a.user_key = u.user_key
+WHERE a.state = 'active'
+ORDER BY u.name_key, u.user_id;
 
 -- name: active_spotify_accounts
 -- Some active accounts of Spotify, the newest consent first.
@@ -138,9 +179,13 @@ ORDER BY a.authorised_at_ms DESC
 LIMIT :most;
 
 -- name: count_active_accounts
--- The number of active accounts.
-SELECT count(*) FROM _accounts
-WHERE state = 'active';
+-- The number of active accounts, at most :most.
+SELECT count(*) FROM (
+    SELECT due_at_ms FROM _accounts
+    WHERE state = 'active'
+    ORDER BY due_at_ms
+    LIMIT :most
+) AS a;
 
 -- name: due_accounts
 -- The active accounts that are due at :now and were not pulled after :pulled_until; and those that a wrong clock pulled
@@ -161,8 +206,17 @@ WHERE
 ORDER BY u.user_id;
 
 -- name: lease_owners
--- Every owner of an account lease, including expired ones.
-SELECT DISTINCT leased_by FROM _accounts
+-- Every owner of an account lease, including expired ones: each is looked up after the one before, so that the accounts
+-- of a run are not read.
+WITH RECURSIVE owners (leased_by) AS (
+    SELECT min(leased_by) FROM _accounts
+    WHERE leased_by IS NOT NULL
+    UNION ALL
+    SELECT (SELECT min(a.leased_by) FROM _accounts AS a WHERE a.leased_by > o.leased_by) FROM owners AS o
+    WHERE o.leased_by IS NOT NULL
+)
+
+SELECT leased_by FROM owners
 WHERE leased_by IS NOT NULL;
 
 -- name: acquire_account_leases

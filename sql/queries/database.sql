@@ -52,15 +52,14 @@ WHERE timezone = :name
 ORDER BY starts_at_ms;
 
 -- name: utc_offsets_in_use
--- The stored offsets of every time zone in use.
+-- The stored offsets of every time zone that a person has or had. A row of a person stores those of its zone.
 SELECT
-    u.timezone,
-    o.starts_at_ms,
-    o.ends_at_ms,
-    o.offset_s
-FROM (SELECT DISTINCT timezone FROM users) AS u
-LEFT JOIN _utc_offsets AS o ON u.timezone = o.timezone
-ORDER BY u.timezone, o.starts_at_ms;
+    timezone,
+    starts_at_ms,
+    ends_at_ms,
+    offset_s
+FROM _utc_offsets
+ORDER BY timezone, starts_at_ms;
 
 -- name: remove_utc_offsets
 -- Remove a time zone's offsets.

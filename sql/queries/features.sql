@@ -182,6 +182,29 @@ SELECT
 FROM feature_coverage_by_person
 ORDER BY display_name, user_id;
 
+-- name: coverage_of_people
+-- The rows of some people in the view feature_coverage_by_person, from the totals.
+SELECT
+    p.user_id,
+    p.display_name,
+    p.listens,
+    p.covered_listens,
+    CAST(round(1.0 * p.covered_listens / p.listens, 4) AS DOUBLE PRECISION) AS listen_share
+FROM (
+    SELECT
+        u.user_id,
+        u.display_name,
+        CAST((SELECT sum(t.listens) FROM _listen_totals AS t WHERE t.user_key = u.user_key) AS BIGINT) AS listens,
+        CAST(coalesce((
+            SELECT sum(c.listens) FROM _covered_listens AS c
+            WHERE c.user_key = u.user_key
+        ), 0) AS BIGINT) AS covered_listens
+    FROM users AS u
+    WHERE u.user_id = ANY(:user_ids)
+) AS p
+WHERE p.listens IS NOT NULL
+ORDER BY p.display_name, p.user_id;
+
 -- name: feature_coverage_by_year
 -- Coverage by year of release, from the view, newest first.
 SELECT

@@ -25,9 +25,43 @@ FROM forgotten;
 SELECT max(forgotten_at_ms) FROM forgotten;
 
 -- name: hash_keys
--- The keys by which ids are hashed.
-SELECT DISTINCT hash_key FROM forgotten
-ORDER BY hash_key;
+-- The keys by which ids are hashed: each is looked up after the one before, so that no tombstone is read.
+WITH RECURSIVE keys (hash_key) AS (
+    SELECT min(hash_key) FROM forgotten
+    UNION ALL
+    SELECT (SELECT min(f.hash_key) FROM forgotten AS f WHERE f.hash_key > k.hash_key) FROM keys AS k
+    WHERE k.hash_key IS NOT NULL
+)
+
+SELECT hash_key FROM keys
+WHERE hash_key IS NOT NULL;
+
+-- name: people_to_forget
+-- Whom a run has begun to forget.
+SELECT u.user_id FROM _people_to_forget AS f
+INNER JOIN users AS u ON f.user_key = u.user_key;
+
+-- name: add_person_to_forget
+-- Record whom a run begins to forget.
+INSERT INTO _people_to_forget (user_key)
+SELECT user_key FROM users
+WHERE user_id = :id
+ON CONFLICT (user_key) DO NOTHING;
+
+-- name: may_others_be_forgotten
+-- Whether tombstones were loaded of people whom no run here began to forget.
+SELECT 1 FROM _done_until
+WHERE step = 'find people to forget';
+
+-- name: look_for_people_to_forget
+-- Record that tombstones were loaded of people whom no run here began to forget.
+INSERT INTO _done_until (step, until_ms) VALUES ('find people to forget', 0)
+ON CONFLICT (step) DO NOTHING;
+
+-- name: all_people_to_forget_found
+-- Record that everybody was compared with the tombstones.
+DELETE FROM _done_until
+WHERE step = 'find people to forget';
 
 -- name: every_person
 -- The ids of everybody who is stored.
@@ -96,12 +130,12 @@ DELETE FROM resolutions
 WHERE artist = :artist AND title = :title AND outcome <> 'found';
 
 -- name: tracks_to_check
--- The tracks that a person heard, and those of listens whose person is not stored.
+-- The tracks that a person heard, and those of listens whose person, of :ids, is not stored.
 SELECT l.track_key FROM listens AS l
 WHERE l.user_key = (SELECT u.user_key FROM users AS u WHERE u.user_id = :id)
 UNION
 SELECT l.track_key FROM listens AS l
-WHERE l.user_key NOT IN (SELECT u.user_key FROM users AS u);
+WHERE l.user_key = ANY(:ids);
 
 -- name: unused_tracks
 -- Those of some tracks without a listen, a play or an answer. Listens have no index by track: all are read, but once.
@@ -109,6 +143,7 @@ SELECT track_key FROM tracks
 WHERE track_id = ANY(:ids)
 EXCEPT
 SELECT track_key FROM listens
+WHERE track_key IN (SELECT t.track_key FROM tracks AS t WHERE t.track_id = ANY(:ids))
 EXCEPT
 SELECT track_key FROM named_plays
 EXCEPT
@@ -121,16 +156,37 @@ SELECT track_key FROM tracks
 WHERE track_key = ANY(:ids) AND name = '' AND artists = '';
 
 -- name: remove_unused_tracks
--- Delete those of some tracks that nothing refers to.
+-- Delete those of some tracks that nothing refers to. Listens are read once, and only those of these tracks are kept.
 DELETE FROM tracks
 WHERE
-    track_key = ANY(:ids)
-    AND track_key NOT IN (SELECT track_key FROM listens)
-    AND track_key NOT IN (SELECT track_key FROM named_plays WHERE track_key IS NOT NULL)
-    AND track_key NOT IN (SELECT track_key FROM resolutions WHERE track_key IS NOT NULL)
-    AND track_key NOT IN (SELECT track_key FROM track_names)
-    AND track_key NOT IN (SELECT track_key FROM audio_features)
-    AND track_key NOT IN (SELECT track_key FROM estimated_features)
-    AND track_key NOT IN (SELECT track_key FROM feature_misses)
-    AND track_key NOT IN (SELECT track_key FROM moods)
-    AND track_key NOT IN (SELECT track_key FROM mood_answers);
+    track_key IN (
+        SELECT t.track_key FROM tracks AS t
+        WHERE t.track_key = ANY(:ids)
+        EXCEPT
+        SELECT l.track_key FROM listens AS l
+        WHERE l.track_key = ANY(:ids)
+        EXCEPT
+        SELECT p.track_key FROM named_plays AS p
+        WHERE p.track_key = ANY(:ids)
+        EXCEPT
+        SELECT r.track_key FROM resolutions AS r
+        WHERE r.track_key = ANY(:ids)
+        EXCEPT
+        SELECT n.track_key FROM track_names AS n
+        WHERE n.track_key = ANY(:ids)
+        EXCEPT
+        SELECT f.track_key FROM audio_features AS f
+        WHERE f.track_key = ANY(:ids)
+        EXCEPT
+        SELECT e.track_key FROM estimated_features AS e
+        WHERE e.track_key = ANY(:ids)
+        EXCEPT
+        SELECT m.track_key FROM feature_misses AS m
+        WHERE m.track_key = ANY(:ids)
+        EXCEPT
+        SELECT o.track_key FROM moods AS o
+        WHERE o.track_key = ANY(:ids)
+        EXCEPT
+        SELECT a.track_key FROM mood_answers AS a
+        WHERE a.track_key = ANY(:ids)
+    );

@@ -87,7 +87,7 @@ SELECT track_id FROM tracks
 WHERE track_id = ANY(:ids) AND name <> '';
 
 -- name: gaps
--- Every possible gap, newest first.
+-- Every possible gap, or those of some people, newest first.
 SELECT
     u.user_id,
     g.starts_at_ms,
@@ -96,6 +96,7 @@ SELECT
     g.filled_at_ms
 FROM gaps AS g
 INNER JOIN users AS u ON g.user_key = u.user_key
+/* user_ids: WHERE u.user_id = ANY(:user_ids) */
 ORDER BY g.starts_at_ms DESC, u.user_id;
 
 -- name: heard_tracks

@@ -168,8 +168,8 @@ INNER JOIN _track_moods AS m ON p.track_key = m.track_key
 LEFT JOIN person_labels AS o ON p.user_key = o.user_key AND p.track_key = o.track_key;
 
 -- name: count_people
--- The number of people.
-SELECT count(*) FROM users;
+-- The number of people, at most :most.
+SELECT count(*) FROM (SELECT user_id FROM users ORDER BY user_id LIMIT :most) AS u;
 
 -- name: recent_days_by_person
 -- The listens by day and mood of the :most people with the most listens on these days. By integer day, in the order of

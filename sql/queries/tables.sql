@@ -72,10 +72,28 @@ INNER JOIN users AS u ON o.user_key = u.user_key;
 DELETE FROM any_table
 WHERE user_key = (SELECT u.user_key FROM users AS u WHERE u.user_id = :id);
 
--- name: delete_rows_of_nobody
--- Delete rows whose person is not stored.
+-- name: keys_of_nobody
+-- The keys of people in a table that are not stored: each key is looked up after the one before, so that no other row
+-- is read. The table has an index that begins with the person.
+WITH RECURSIVE keys (user_key) AS (
+    SELECT min(user_key) FROM any_table
+    UNION ALL
+    SELECT (SELECT min(t.user_key) FROM any_table AS t WHERE t.user_key > k.user_key) FROM keys AS k
+    WHERE k.user_key IS NOT NULL
+)
+
+SELECT k.user_key FROM keys AS k
+WHERE k.user_key IS NOT NULL AND NOT EXISTS (SELECT 1 FROM users AS u WHERE u.user_key = k.user_key);
+
+-- name: all_keys_of_nobody
+-- The keys of people in any table that are not stored.
+SELECT DISTINCT t.user_key FROM any_table AS t
+WHERE NOT EXISTS (SELECT 1 FROM users AS u WHERE u.user_key = t.user_key);
+
+-- name: delete_rows_of_keys
+-- Delete the rows of some people, by key.
 DELETE FROM any_table
-WHERE user_key NOT IN (SELECT u.user_key FROM users AS u);
+WHERE user_key = ANY(:ids);
 
 -- name: count_rows_of_nobody
 -- The number of rows whose person is not stored.

@@ -9,6 +9,19 @@ SELECT
 FROM _accounts
 WHERE user_key = (SELECT u.user_key FROM users AS u WHERE u.user_id = :id) AND token IS NOT NULL;
 
+-- name: page_of_tokens
+-- Up to :most stored tokens of people after one, by key.
+SELECT
+    a.user_key,
+    (SELECT u.user_id FROM users AS u WHERE u.user_key = a.user_key) AS user_id,
+    a.token,
+    a.token_version,
+    a.service
+FROM _accounts AS a
+WHERE a.user_key > :last AND a.token IS NOT NULL
+ORDER BY a.user_key
+LIMIT :most;
+
 -- name: every_token
 -- The token, version and state of every account.
 SELECT

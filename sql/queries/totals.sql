@@ -41,9 +41,16 @@ INNER JOIN moods AS m ON c.model_key = m.model_key
 WHERE c.is_current = 1 AND m.track_key = ANY(:ids);
 
 -- name: remove_unheard_tracks
--- Remove the tracks of a list that no longer have a listen.
+-- Remove the tracks of a list that no longer have a listen. Listens are read once, and only those of the list are kept.
 DELETE FROM _heard_tracks
-WHERE track_key = ANY(:ids) AND track_key NOT IN (SELECT track_key FROM listens);
+WHERE
+    track_key IN (
+        SELECT h.track_key FROM _heard_tracks AS h
+        WHERE h.track_key = ANY(:ids)
+        EXCEPT
+        SELECT l.track_key FROM listens AS l
+        WHERE l.track_key = ANY(:ids)
+    );
 
 -- name: count_listen_totals
 -- Count the listens of all or some people by person and listen source.
@@ -81,8 +88,14 @@ INSERT INTO _heard_tracks (track_key)
 SELECT DISTINCT track_key FROM listens;
 
 -- name: reach
--- The range of each person's history by source; 'pending': pending plays. With the option, every listen is counted.
-WITH totals AS (
+-- The range of each person's history by source, or of some people's; 'pending': pending plays. With the option stale,
+-- every listen is counted.
+WITH chosen AS (
+    SELECT user_key FROM users
+    /* user_ids: WHERE user_id = ANY(:user_ids) */
+),
+
+totals AS (
     SELECT
         user_key,
         source_key,
@@ -99,6 +112,7 @@ WITH totals AS (
         min(played_at_ms) AS first_played_at_ms,
         max(played_at_ms) AS last_played_at_ms
     FROM listens
+    WHERE user_key IN (SELECT o.user_key FROM chosen AS o)
     GROUP BY user_key, source_key */
 )
 
@@ -111,6 +125,7 @@ SELECT
 FROM totals AS t
 INNER JOIN users AS u ON t.user_key = u.user_key
 INNER JOIN sources AS s ON t.source_key = s.source_key
+/* user_ids: WHERE u.user_id = ANY(:user_ids) */
 UNION ALL
 SELECT
     u.user_id,
@@ -125,7 +140,9 @@ FROM (
         min(n.ended_at_ms) AS first_at_ms,
         max(n.ended_at_ms) AS last_at_ms
     FROM named_plays AS n
-    WHERE n.track_key IS NULL
+    WHERE
+        n.track_key IS NULL
+        /* user_ids: AND n.user_key IN (SELECT o.user_key FROM chosen AS o) */
     GROUP BY n.user_key
 ) AS p
 INNER JOIN users AS u ON p.user_key = u.user_key

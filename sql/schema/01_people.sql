@@ -62,6 +62,9 @@ CREATE INDEX accounts_pulled ON _accounts (last_pulled_at_ms) WHERE state = 'act
 CREATE INDEX accounts_refused ON _accounts (permission_retry_at_ms) WHERE state = 'needs_reauthorisation';
 CREATE INDEX accounts_consented ON _accounts (service, authorised_at_ms) WHERE state = 'active';
 CREATE INDEX accounts_leased ON _accounts (leased_by) WHERE leased_by IS NOT NULL;
+CREATE INDEX accounts_authorised ON _accounts (service, authorised_at_ms) WHERE authorised_at_ms IS NOT NULL;
+CREATE INDEX accounts_failed ON _accounts (user_key) WHERE state = 'active' AND last_problem IS NOT NULL;
+CREATE INDEX accounts_changed ON _accounts (user_key) WHERE state = 'active' AND changed_plays IS NOT NULL;
 
 CREATE TABLE forgotten (
     -- Tombstones: who was forgotten, by a keyed hash of the person's id. In the lake as well. Rows of theirs are loaded
@@ -70,6 +73,14 @@ CREATE TABLE forgotten (
     hash_key TEXT NOT NULL,
     forgotten_at_ms BIGINT NOT NULL,
     lifted_at_ms BIGINT
+);
+CREATE INDEX forgotten_hash_key ON forgotten (hash_key);
+CREATE INDEX forgotten_at ON forgotten (forgotten_at_ms);
+
+CREATE TABLE _people_to_forget (
+    -- Whom a run has begun to forget. The row goes with the person's; the next run completes what was killed. While
+    -- _done_until has a row for this step, there can be others, of whom only a tombstone was loaded.
+    user_key INTEGER PRIMARY KEY REFERENCES users (user_key) ON DELETE CASCADE
 );
 
 CREATE TABLE _utc_offsets (

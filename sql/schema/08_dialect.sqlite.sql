@@ -70,6 +70,12 @@ INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES
 ('_accounts', 'accounts_pulled', '1000 1'),
 ('_accounts', 'accounts_refused', '10 1'),
 ('_accounts', 'accounts_consented', '1000 500 1'),
-('_listen_totals', 'listen_totals_last', '2000 1');
+('_listen_totals', 'listen_totals_last', '2000 1'),
+('forgotten', 'forgotten_hash_key', '1000 1000'),
+('forgotten', 'forgotten_at', '1000 1'),
+('_accounts', 'accounts_authorised', '1000 500 1'),
+('_accounts', 'accounts_failed', '10 1'),
+('_accounts', 'accounts_changed', '10 1'),
+('_people_to_forget', NULL, '1');
 
 ANALYZE sqlite_schema;

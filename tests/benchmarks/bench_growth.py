@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from datetime import timedelta
-from itertools import count
+from itertools import count, islice
 from pathlib import Path
 from statistics import median
 
@@ -26,15 +26,24 @@ from mood_core.domain.records import FeatureMiss, to_ms
 from mood_core.lake import open_lake
 from mood_core.lake.arrow_tables import to_table
 from mood_core.lake.schema import AUDIO_FEATURES, FEATURE_MISSES, LISTENS, MOODS, TRACKS
+from mood_core.spotify.tokens import days_left
 from mood_core.store import Database, open_database
 from mood_core.store.engine.migrate import migrate
+from mood_core.store.loading.daily import follow_time_zones
+from mood_core.store.loading.tombstones import find_half_forgotten
 from mood_core.store.queries.accounts import Accounts
 from mood_core.store.queries.feature_rows import FeatureRows
+from mood_core.store.queries.forecast import forecast
 from mood_core.store.queries.mood_rows import MoodRows
+from mood_core.store.queries.operations import operations
+from mood_core.store.queries.overview import coverage_by_person, gaps, reach
 from mood_core.store.queries.resolution_rows import ResolutionRows
+from mood_core.store.queries.token_rows import TokenRows
 from mood_core.usecases.batches import Batches
 from mood_core.usecases.nightly.find_silent_accounts import find_silent
 from mood_core.usecases.nightly.night_report import may_end_before
+from mood_core.usecases.upkeep.check_health import account_findings
+from mood_core.web.people import people_page
 from tests.benchmarks.bench_store_load import say
 from tests.sealed import run_sealed
 from tests.store_data import NOW, features, listens, moods, set_current, tracks
@@ -43,6 +52,8 @@ ROUNDS = 5
 DUE = 200
 WAITING = 100
 PEOPLE = 100
+BUDGET = 3
+"""Calls a day: the count of the active accounts stops at those that it allows to pull once a year."""
 HOUR_MS = 3_600_000
 SMALLEST = {"accounts": 1000, "tracks": 100_000, "listens": 1_000_000}
 
@@ -110,8 +121,7 @@ class _World:
         """A half-hourly pull and what a night asks about accounts."""
         accounts = Accounts(self.database)
         due = accounts.due(NOW, daily_budget=None)
-        yield "find who is due", lambda: accounts.due(NOW, daily_budget=None)
-        yield "count active", accounts.count_active
+        yield "find who is due", lambda: accounts.due(NOW, daily_budget=BUDGET)
         yield "read accounts", lambda: accounts.all(due)
         yield "find by name", lambda: accounts.all(["NAME 7"])
         yield "acquire leases", lambda: accounts.leases.acquire(due, "bench", now=NOW, for_s=60.0)
@@ -119,6 +129,20 @@ class _World:
         yield "find silent", lambda: find_silent(self.database, accounts, now=NOW, daily_budget=None)
         yield "find refused", accounts.refused
         yield "find to renew", lambda: accounts.to_renew(may_end_before(NOW))
+        yield "half forgotten", lambda: find_half_forgotten(self.database)
+        yield "check time zones", lambda: follow_time_zones(self.database)
+        yield "doctor: accounts", lambda: account_findings(accounts, NOW, lambda at: days_left(at, NOW))
+        yield "doctor: tokens", lambda: (accounts.services(), accounts.authorised(100))
+        people = [account.user_id for account in accounts.first(100, now=NOW)]
+        yield "status: people", lambda: accounts.first(100, now=NOW)
+        yield "status: moods", lambda: forecast(self.database, people)
+        yield "status: history", lambda: reach(self.database, people)
+        yield "status: gaps", lambda: gaps(self.database, people)
+        yield "status: coverage", lambda: coverage_by_person(self.database, people)
+        yield "first people", lambda: list(islice(accounts.pages(), 100))
+        yield "page of people", lambda: people_page(accounts, 100, skip=100)
+        yield "metrics", lambda: operations(self.database, now=NOW)
+        yield "page of tokens", lambda: next(TokenRows(self.database, now=lambda: NOW).pages(), None)
 
     def steps_of_tracks(self) -> Iterator[tuple[str, Step]]:
         """What a night asks about tracks, and what it stores."""
@@ -185,9 +209,11 @@ INSERT INTO _accounts (user_key, last_pulled_at_ms) SELECT i, :now FROM people;
 _ACCOUNTS = """
 INSERT INTO users (user_key, user_id, display_name, timezone, connected_at_ms, recorded_at_ms, name_key)
 SELECT i, printf('user%09d', i), 'name ' || i, 'UTC', :now, :now, 'name ' || i FROM numbers;
-INSERT INTO _accounts (user_key, last_pulled_at_ms, due_at_ms, authorised_at_ms)
-SELECT i, :now - 5 * :hour, :now + :hour, :now FROM numbers;
+INSERT OR IGNORE INTO forgotten (person_hash, hash_key, forgotten_at_ms) VALUES ('hash', 'key', :now);
+INSERT INTO _accounts (user_key, last_pulled_at_ms, due_at_ms, authorised_at_ms, token)
+SELECT i, :now - 5 * :hour, :now + :hour, :now, x'00' FROM numbers;
 UPDATE _accounts SET due_at_ms = 0, last_pulled_at_ms = :now - 5 * :hour WHERE user_key <= :due;
+UPDATE _accounts SET last_problem = 'HTTP 500' WHERE user_key <= 9;
 INSERT INTO _listen_totals (user_key, source_key, listens, first_played_at_ms, last_played_at_ms)
 SELECT i, 1, 20, :now - 20 * :hour, :now - :hour FROM numbers;
 WITH RECURSIVE plays (j) AS (SELECT 1 UNION ALL SELECT j + 1 FROM plays WHERE j < 20)

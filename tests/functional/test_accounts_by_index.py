@@ -164,8 +164,13 @@ def test_of_many_accounts_the_doctor_shows_those_with_a_problem_and_counts_the_o
 def test_the_numbers_and_services_of_all_accounts_need_no_account(accounts: Accounts) -> None:
     everybody = accounts.all()
     authorised = {one.user_id: one.service for one in everybody if one.authorised_at}
-    assert accounts.numbers() == (len(everybody), max(one.last_pulled_at for one in everybody if one.last_pulled_at))
-    assert accounts.authorised() == authorised
+    pulled = [one.last_pulled_at for one in everybody if one.state == "active" and one.last_pulled_at]
+    assert accounts.numbers() == (len(everybody), max(pulled))
+    assert accounts.authorised(1000) == authorised
+    assert len(accounts.authorised(5)) == 20  # the oldest and the newest of two services
+    assert accounts.active() == [one.user_id for one in everybody if one.state == "active"]
+    assert [one.user_id for one in accounts.pages()] == _ids(everybody)
+    assert accounts.count_active(3) == 3
     assert accounts.services() == set(authorised.values())
 
 

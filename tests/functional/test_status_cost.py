@@ -34,7 +34,12 @@ _STATUS = (reach, coverage, coverage_by_person)
 
 
 def _shown(database: Database) -> list[list[dict[str, Any]]]:
-    return [one(database) for one in _STATUS]
+    shown = [one(database) for one in _STATUS]
+    people = [str(row["user_id"]) for row in shown[2]]
+    assert coverage_by_person(database, people) == shown[2]
+    assert reach(database, people) == [row for row in shown[0] if row["user_id"] in people]
+    assert coverage_by_person(database, []) == reach(database, []) == []
+    return shown
 
 
 def _from_the_listens(database: Database) -> list[list[dict[str, Any]]]:
@@ -172,7 +177,8 @@ def test_no_question_of_status_reads_all_listens_on_postgresql(batches: Batches,
     _listen(batches, 1, _NAMES)
     statements: list[str] = []
     event.listen(migrated.engine, "before_cursor_execute", lambda *args: statements.append(args[2]))
-    _shown(migrated)
+    for one in _STATUS:
+        one(migrated)
     asked = [sql for sql in statements if sql.lstrip().startswith(("--", "SELECT", "WITH"))]
     plans = [row[0] for sql in asked for row in query(migrated, f"EXPLAIN ANALYZE {sql}")]
     assert plans

@@ -114,9 +114,7 @@ def test_a_rotation_that_was_cut_short_loses_no_token(ids: list[str], home: Path
     with workspace_of(standin) as workspace:
         stored = workspace.tokens.read(ids[0])
         assert stored is not None
-        workspace.tokens.replace_ciphertext(
-            ids[0], workspace.cipher.rotate(stored.ciphertext), expected_version=stored.version
-        )
+        workspace.tokens.replace_ciphertexts({ids[0]: (workspace.cipher.rotate(stored.ciphertext), stored.version)})
     assert _moodlog("keys", "rotate").exit_code == 0
     with workspace_of(standin) as workspace:
         assert all(outcome.problem is None for outcome in one_night(workspace).outcomes)

@@ -57,6 +57,17 @@ def test_one_busy_evening_counts_after_days_of_silence() -> None:
     assert interval(_pace(evening)) == timedelta(minutes=75)
 
 
+def _lost(wait: timedelta, minutes_a_play: float = 3.5) -> int:
+    """The plays that a window of 50 loses between two pulls of a person who plays without a pause."""
+    return max(int(wait / timedelta(minutes=minutes_a_play)) + 1 - 2 * HALF_WINDOW, 0)
+
+
+def test_who_starts_again_after_weeks_loses_nothing_and_would_at_a_longer_wait() -> None:
+    assert _lost(interval(Pace())) == 0
+    assert _lost(timedelta(hours=3)) > 0
+    assert _lost(LONGEST) == 156
+
+
 def test_nothing_known_waits_two_hours_and_a_quiet_person_twelve() -> None:
     assert interval(Pace()) == UNKNOWN
     assert interval(_pace([1, 2, 3])) == LONGEST

@@ -7,7 +7,7 @@ statement, ``load_<dataset>`` of ``sql/queries/loading.sql``.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 import numpy as np
@@ -39,7 +39,7 @@ from mood_core.store.loading.ranks import forget_ranks_of
 from mood_core.store.loading.replaced_codes import replaced_codes, take_back, without_replaced
 from mood_core.store.loading.shifted_counts import follow_answers
 from mood_core.store.loading.time_zones import ensure_offsets
-from mood_core.store.loading.tombstones import lock_people
+from mood_core.store.loading.tombstones import lock_people, tombstones_loaded
 from mood_core.store.loading.totals import add_to_totals, features_came, without_features
 
 _COLUMNS = re.compile(r"\(([^)]+)\)")
@@ -94,11 +94,9 @@ def load_into(
         years = release_years(connection, table) if file.dataset == "tracks" else {}
         replaced = replaced_codes(connection, table)
         inserted = insert_rows(connection, statement, keyed)
+        moved += _follow(connection, file.dataset, table, years)
         if file.dataset == "tracks":
-            forget_ranks_of(connection, replace_artists(connection, table, years))
             take_back(connection, replaced, file.created_at, keep_counts=keep_counts)
-        if file.dataset == "users":
-            moved += ensure_offsets(connection, table["timezone"].unique().to_pylist())
         if keep_counts:
             _update_counts(connection, file.dataset, keyed, moved, inserted, cache)
             _update_queues(connection, file.dataset, table, keyed)
@@ -116,6 +114,17 @@ def _wanted(connection: Connection, file: BatchFile, rows: pa.Table) -> pa.Table
     """``rows`` of ``file`` without those of forgotten people and those that a replaced ISRC brought."""
     allowed = without_forgotten(connection, rows, file.created_at)
     return without_replaced(connection, file.dataset, allowed, file.created_at)
+
+
+def _follow(connection: Connection, dataset: str, rows: pa.Table, years: Mapping[str, int | None]) -> list[int]:
+    """Follow inserted ``rows`` in other tables; returns the keys of people whose days must be counted again."""
+    if dataset == "tracks":
+        forget_ranks_of(connection, replace_artists(connection, rows, years))
+    elif dataset == "users":
+        return ensure_offsets(connection, rows["timezone"].unique().to_pylist())
+    elif dataset == "forgotten":
+        tombstones_loaded(connection, rows.to_pylist())
+    return []
 
 
 def _has_estimates(moods: pa.Table) -> bool:

@@ -8,10 +8,11 @@ with the database and an id can find out whether the id was forgotten here.
 from __future__ import annotations
 
 import hmac
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -72,19 +73,53 @@ def newest_forgetting(connection: Connection) -> int:
     return connection.scalar(query("newest_forgetting")) or 0
 
 
-def half_forgotten(database: Database) -> list[str]:
-    """The ids of people who are only partly forgotten, because a run was killed."""
+def half_forgotten(database: Database, *, everywhere: bool = False) -> list[str]:
+    """The ids of people who are only partly forgotten, because a run was killed.
+
+    With ``everywhere``, everybody is compared with the tombstones.
+    """
     with database.read() as connection:
-        return half_forgotten_in(connection)
+        return half_forgotten_in(connection, everywhere=everywhere)
 
 
-def half_forgotten_in(connection: Connection) -> list[str]:
-    """:func:`half_forgotten`, as the transaction of ``connection`` sees it."""
-    found = set(connection.scalars(query("paused_for"), {"reason": BEING_FORGOTTEN}))
-    if hash_keys(connection):
-        ids = list(connection.scalars(query("every_person")))
+def half_forgotten_in(connection: Connection, *, everywhere: bool = False) -> list[str]:
+    """:func:`half_forgotten`, as the transaction of ``connection`` sees it.
+
+    A run records whom it begins to forget, so that the others are read only after their tombstones were loaded from
+    the lake: those of a rebuild, or of a database from a backup.
+    """
+    found = set(connection.scalars(query("people_to_forget")))
+    if everywhere or connection.scalar(query("may_others_be_forgotten")):
+        found |= set(connection.scalars(query("paused_for"), {"reason": BEING_FORGOTTEN}))
+        ids = list(connection.scalars(query("every_person"))) if hash_keys(connection) else []
         found |= {user_id for user_id, stone in tombstones_of(connection, ids).items() if stone.in_force}
     return sorted(found)
+
+
+def find_half_forgotten(database: Database, *, everywhere: bool = False) -> list[str]:
+    """:func:`half_forgotten`, which also records them, so that no later run compares everybody again."""
+    with database.read() as connection:
+        if not everywhere and not connection.scalar(query("may_others_be_forgotten")):
+            return half_forgotten_in(connection)
+    with database.write() as connection:
+        found = half_forgotten_in(connection, everywhere=True)
+        begin_to_forget(connection, found)
+        connection.execute(query("all_people_to_forget_found"))
+    return found
+
+
+def begin_to_forget(connection: Connection, user_ids: Collection[str]) -> None:
+    """Record that these people are being forgotten."""
+    if user_ids:
+        connection.execute(query("add_person_to_forget"), [{"id": user_id} for user_id in user_ids])
+
+
+def tombstones_loaded(connection: Connection, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Let the next run compare everybody, if one of the loaded tombstones is of nobody whom a run began to forget."""
+    hashes = {stone.person_hash for stone in (Tombstone(**row) for row in rows) if stone.in_force}
+    begun = tombstones_of(connection, connection.scalars(query("people_to_forget")))
+    if not {stone.person_hash for stone in begun.values()}.issuperset(hashes):
+        connection.execute(query("look_for_people_to_forget"))
 
 
 def all_people(database: Database) -> list[str]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Row
 
-from mood_core.domain.poll_schedule import HALF_WINDOW, LOOK_BACK, Pace, due_at, pulled_until
+from mood_core.domain.poll_schedule import HALF_WINDOW, LOOK_BACK, Pace, due_at, most_accounts, pulled_until
 from mood_core.domain.records import Service, from_ms, to_ms
 from mood_core.store.engine.database import Database
 from mood_core.store.engine.named_queries import query
@@ -18,7 +18,18 @@ from mood_core.store.engine.times import with_times
 from mood_core.store.queries.account_leases import AccountLeases
 from mood_core.store.queries.history_places import HistoryPlaces
 from mood_core.store.queries.people_read import note_people
+from mood_core.text.format import plural
 from mood_core.text.names import name_key, name_order
+
+MOST_COUNTED = 100_000
+"""The number at which a count of people stops, so that it costs the same with more."""
+
+_PAGE = 1_000
+
+
+def people_counted(number: int) -> str:
+    """A count of people in words, such as "3 people"."""
+    return f"at least {number:,} people" if number >= MOST_COUNTED else plural(number, "person", "people")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +101,19 @@ class Accounts:
         values = {"most": most, "skip": skip, "prefix": key, "length": len(key)}
         return _by_name(self._database.rows(query("accounts", "page", *(["prefix"] if key else [])), values))
 
+    def pages(self) -> Iterator[Account]:
+        """All accounts by name, read page by page."""
+        found = _by_name(self._database.rows(query("accounts", "unkeyed")))
+        yield from found
+        last = ("", "")
+        while True:
+            values = {"name_key": last[0], "user_id": last[1], "most": _PAGE, "skip": 0}
+            rows = self._database.rows(query("accounts", "after", "page"), values)
+            yield from _by_name(rows)
+            if len(rows) < _PAGE:
+                return
+            last = name_key(rows[-1].display_name), rows[-1].user_id
+
     def with_name_or_id(self, names: Collection[str]) -> dict[str, str]:
         """The names, by id, of everybody who has one of ``names`` as an id or as a name."""
         keys = sorted({name_key(name) for name in names})
@@ -112,14 +136,23 @@ class Accounts:
         """The active accounts that were never pulled, or last from ``first`` until before ``last``."""
         return self._chosen("accounts_not_pulled", first=to_ms(first), last=to_ms(last))
 
-    def with_problem(self, first: datetime, last: datetime, before: datetime) -> list[Account]:
-        """The accounts with a refused permission, and the active ones with a problem.
+    def with_problem(self, first: datetime, last: datetime, before: datetime, *, most: int) -> list[Account]:
+        """Up to ``most`` accounts with a refused permission, and active ones with a problem.
 
-        These were not pulled between ``first`` and ``last``, or their last pull failed, or they have changed plays, or
-        Spotify's consent is from ``before`` or earlier.
+        The active ones were not pulled between ``first`` and ``last``, or their last pull failed, or they have changed
+        plays, or Spotify's consent is from ``before`` or earlier.
         """
         times = {"first": to_ms(first), "last": to_ms(last), "before": to_ms(before)}
-        return self._chosen("accounts_with_problem", **times)
+        return self._chosen("accounts_with_problem", **times, most=most)
+
+    def first(self, most: int, *, now: datetime) -> list[Account]:
+        """Up to ``most`` accounts by name: first of all those with a problem, other than a consent that ends."""
+        day = timedelta(days=1)
+        found = {one.user_id: one for one in self.with_problem(now - day, now + day, from_ms(0), most=most)}
+        for one in self.page(most):
+            if len(found) < most:
+                found.setdefault(one.user_id, one)
+        return sorted(found.values(), key=_place)
 
     def with_shared_names(self) -> list[Account]:
         """The accounts whose name another account has too."""
@@ -127,15 +160,32 @@ class Accounts:
 
     def services(self) -> set[Service]:
         """The services of the accounts with a stored permission."""
-        return {Service(name) for name in self._database.scalars(query("authorised_services"))}
+        return {service for service in Service if self._authorised(service, 1)}
 
-    def authorised(self) -> dict[str, Service]:
-        """The ids of the accounts with a stored permission, and their services."""
-        return {row.user_id: Service(row.service) for row in self._database.rows(query("authorised_accounts"))}
+    def authorised(self, most: int) -> dict[str, Service]:
+        """The ids of accounts with a stored permission, and their services.
+
+        Of each service the ``most`` accounts with the oldest consents and as many with the newest ones.
+        """
+        return {
+            user_id: service
+            for service in Service
+            for order in ((), ("newest",))
+            for user_id in self._authorised(service, most, *order)
+        }
+
+    def _authorised(self, service: Service, most: int, *order: str) -> list[str]:
+        return self._database.scalars(query("authorised_accounts", *order), {"service": service.value, "most": most})
+
+    def active(self) -> list[str]:
+        """The ids of the active accounts, by name."""
+        found = self._database.scalars(query("active_accounts"))
+        note_people((user_id, "") for user_id in found)
+        return found
 
     def numbers(self) -> tuple[int, datetime | None]:
-        """The number of people, and the time of the newest pull."""
-        (row,) = self._database.rows(query("account_numbers"))
+        """The number of people, at most :data:`MOST_COUNTED`, and the time of the newest pull of an active account."""
+        (row,) = self._database.rows(query("account_numbers"), {"most": MOST_COUNTED})
         found = with_times(row)
         return found["people"], found["last_pulled_at"]
 
@@ -143,9 +193,9 @@ class Accounts:
         """The ids of up to ``most`` active accounts of Spotify, the newest consent first."""
         return self._database.scalars(query("active_spotify_accounts"), {"most": most})
 
-    def count_active(self) -> int:
-        """The number of active accounts."""
-        return int(self._database.scalar(query("count_active_accounts")))
+    def count_active(self, most: int = MOST_COUNTED) -> int:
+        """The number of active accounts, at most ``most``."""
+        return int(self._database.scalar(query("count_active_accounts"), {"most": most}))
 
     def fill_name_keys(self) -> None:
         """Bring the names to the form in which they are compared that an earlier version stored without it."""
@@ -167,7 +217,7 @@ class Accounts:
         See :mod:`mood_core.domain.poll_schedule`. An account that was last pulled after ``now``, by a wrong clock, is
         due too.
         """
-        active = self.count_active() if daily_budget else 0
+        active = self.count_active(most_accounts(daily_budget)) if daily_budget else 0
         until = pulled_until(now, active, daily_budget)
         options = () if user_ids is None else ("user_ids",)
         values = {"now": to_ms(now), "pulled_until": to_ms(until), "user_ids": user_ids}
@@ -206,9 +256,13 @@ class Accounts:
 
 
 def _by_name(rows: Iterable[Row[Any]]) -> list[Account]:
-    accounts = sorted(map(_account, rows), key=lambda account: (name_order(account.display_name), account.user_id))
+    accounts = sorted(map(_account, rows), key=_place)
     note_people((account.user_id, account.display_name) for account in accounts)
     return accounts
+
+
+def _place(account: Account) -> tuple[Any, str]:
+    return name_order(account.display_name), account.user_id
 
 
 def _account(row: Row[Any]) -> Account:

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from mood_core.domain.records import from_ms, to_ms
 from mood_core.store.engine.database import Database
 from mood_core.store.engine.named_queries import query
+from mood_core.store.queries.accounts import MOST_COUNTED
 
 MOST = 100_000
 """The number at which a count stops, so that it costs the same however long a queue is."""
@@ -32,8 +33,8 @@ class Operations:
     """The numbers of one point in time.
 
     Attributes:
-        people: people with a history.
-        active_accounts: accounts that are pulled.
+        people: people with a history, at most :data:`MOST_COUNTED`.
+        active_accounts: accounts that are pulled, at most :data:`MOST_COUNTED`.
         due_accounts: active accounts that are due, at most :data:`MOST`.
         pull_lag: how long the account that waits longest for its next pull has been due.
         newest_pull: when an account was last pulled.
@@ -65,8 +66,8 @@ def operations(database: Database, *, now: datetime) -> Operations:
         lags_ms = [row.loaded_at_ms - row.created_at_ms for row in batches]
         earliest = _moment(connection.scalar(query("earliest_due")))
         return Operations(
-            people=connection.scalar(query("count_people")) or 0,
-            active_accounts=connection.scalar(query("count_active_accounts")) or 0,
+            people=connection.scalar(query("count_people"), {"most": MOST_COUNTED}) or 0,
+            active_accounts=connection.scalar(query("count_active_accounts"), {"most": MOST_COUNTED}) or 0,
             due_accounts=connection.scalar(query("count_due_accounts"), {"now": to_ms(now), "most": MOST}) or 0,
             pull_lag=max(now - (earliest or now), timedelta(0)),
             newest_pull=_moment(connection.scalar(query("newest_pull"))),

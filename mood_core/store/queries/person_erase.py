@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, inspect
 
 from mood_core.domain.records import to_ms
 from mood_core.domain.track_names import plain_artist, plain_title
@@ -15,7 +15,7 @@ from mood_core.store.engine.named_queries import query
 from mood_core.store.engine.tables import tables_about_people
 from mood_core.store.loading.key_cache import invalidate_keys
 from mood_core.store.loading.stale_totals import mark_stale
-from mood_core.store.loading.tombstones import BEING_FORGOTTEN
+from mood_core.store.loading.tombstones import BEING_FORGOTTEN, begin_to_forget
 from mood_core.store.loading.totals import drop_unheard
 from mood_core.store.locks.leases import CLOCKS_DIFFER_S, may_live
 from mood_core.store.queries.resolution_rows import names_of_tracks
@@ -44,6 +44,7 @@ class PersonErasure:
                 raise StoreBusy(f"account {user_id} is being pulled at this moment; try again in a minute")
             values = {"id": user_id, "reason": BEING_FORGOTTEN, "owner": owner, "until": to_ms(now + _LEASE)}
             connection.execute(query("begin_forgetting"), values)
+            begin_to_forget(connection, [user_id])
 
     def local_files(self, user_id: str) -> set[str]:
         """The ids of the local files that the person played."""
@@ -64,15 +65,16 @@ class PersonErasure:
         A local file with listens of another person stays. Of ``names``, the answers of resolvers that did not find them
         are deleted. Returns the numbers of deleted listens and files.
         """
-        listens = 0
+        listens, lost = 0, self._keys_of_nobody()
         with self._database.write(durable=True) as connection:
             invalidate_keys(connection)
-            tracks = list(connection.scalars(query("tracks_to_check"), {"id": user_id}))
+            of_whom = {"id": user_id, "ids": lost["listens"]}
+            tracks = list(connection.scalars(query("tracks_to_check"), of_whom))
             # The table of people comes last, because the other tables refer to it.
             for table in sorted(tables_about_people(connection), key="users".__eq__):
                 deleted = connection.execute(query("delete_rows_of_person", table=table), {"id": user_id})
                 listens = deleted.rowcount if table == "listens" else listens
-                _drop_rows_of_nobody(connection, table)
+                _drop_rows_of_nobody(connection, table, lost.get(table, []))
             drop_unheard(connection, tracks)
             files = _drop_tracks(connection, local_files)
             if names:
@@ -81,6 +83,16 @@ class PersonErasure:
             _drop_stubs(connection, tracks)
         self._empty_log()
         return listens, files
+
+    def _keys_of_nobody(self) -> dict[str, list[int]]:
+        """By table, the keys of people who are not stored. Read before the transaction, which blocks other writers."""
+        with self._database.read() as connection:
+            inspector, found = inspect(connection), dict[str, list[int]]()
+            for table in tables_about_people(connection):
+                is_sorted = list(inspector.get_pk_constraint(table)["constrained_columns"])[:1] == ["user_key"]
+                statement = query("keys_of_nobody" if is_sorted else "all_keys_of_nobody", table=table)
+                found[table] = [] if table == "users" else list(connection.scalars(statement))
+        return found
 
     @property
     def left(self) -> tuple[str, ...]:
@@ -95,9 +107,10 @@ class PersonErasure:
             self._log_is_used = bool(busy)
 
 
-def _drop_rows_of_nobody(connection: Connection, table: str) -> None:
+def _drop_rows_of_nobody(connection: Connection, table: str, keys: list[int]) -> None:
     """Delete rows whose person is not stored: they may be the forgotten person's. A rebuild restores other people's."""
-    if table != "users" and connection.execute(query("delete_rows_of_nobody", table=table)).rowcount:
+    if keys:
+        connection.execute(query("delete_rows_of_keys", table=table), {"ids": keys})
         mark_stale(connection, "rows of nobody were deleted")
 
 

@@ -40,6 +40,7 @@ NOT_EXPORTED: Mapping[str, str] = MappingProxyType(
         "_imports": "holds the times of batches, and the counts of the imported files again",
         "person_labels": "follows from the answers, and is in the listens",
         "_waiting_listens": "is an index of listens without a mood, which are exported",
+        "_people_to_forget": "says that a run has begun to forget the person",
         "users.name_key": "is the name as it is searched for",
         "_accounts.token": "opens the account",
         "_accounts.token_version": "counts changes of the token",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 
 from mood_core.domain.records import Service, StoredToken, to_ms
@@ -56,10 +56,25 @@ class TokenRows:
             statement, values["expected"] = query("store_refreshed_token"), expected_version
         return self._database.run(statement, values, durable=True) > 0
 
-    def replace_ciphertext(self, user_id: str, ciphertext: bytes, *, expected_version: int) -> bool:
-        """Store the same token with another encryption, if the stored version is still ``expected_version``."""
-        values = {"id": user_id, "token": ciphertext, "expected": expected_version}
-        return self._database.run(query("replace_ciphertext"), values, durable=True) > 0
+    def pages(self, most: int = 500) -> Iterator[dict[str, StoredToken]]:
+        """All stored tokens by user id, up to ``most`` at a time."""
+        last = 0
+        while rows := self._database.rows(query("page_of_tokens"), {"last": last, "most": most}):
+            yield {row.user_id: StoredToken(bytes(row.token), row.token_version, Service(row.service)) for row in rows}
+            last = rows[-1].user_key
+
+    def replace_ciphertexts(self, new: Mapping[str, tuple[bytes, int]]) -> set[str]:
+        """Store tokens with another encryption, in one transaction; returns the ids of the accounts.
+
+        ``new`` has the token and the expected version by user id. A token whose stored version is another one stays.
+        """
+        replaced = set()
+        with self._database.write(durable=True) as connection:
+            for user_id, (ciphertext, version) in sorted(new.items()):
+                values = {"id": user_id, "token": ciphertext, "expected": version}
+                if connection.execute(query("replace_ciphertext"), values).rowcount:
+                    replaced.add(user_id)
+        return replaced
 
     def acquire_refresh_lease(self, user_id: str, owner: str, for_s: float) -> bool:
         """Acquire the account's refresh lease for ``for_s`` seconds; False while another living owner holds it."""

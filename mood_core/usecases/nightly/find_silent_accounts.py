@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from mood_core.domain.poll_schedule import within_quota
+from mood_core.domain.poll_schedule import most_accounts, within_quota
 from mood_core.store.engine.database import Database
 from mood_core.store.queries.accounts import Accounts
 from mood_core.store.queries.silent import last_days
@@ -55,7 +55,7 @@ class Silence:
 
 def find_silent(database: Database, accounts: Accounts, *, now: datetime, daily_budget: int | None) -> list[Silence]:
     """The silent accounts, ordered by user id."""
-    active = accounts.count_active() if daily_budget else 0
+    active = accounts.count_active(most_accounts(daily_budget)) if daily_budget else 0
     waits = max(NOT_PULLED, 2 * within_quota(active, daily_budget))
     not_pulled = accounts.not_pulled(now - waits - REPORTED_FOR, now - waits)
     today = now.date()

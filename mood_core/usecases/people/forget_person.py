@@ -28,6 +28,7 @@ from mood_core.store.locks.named_locks import NamedLock, named_lock, named_lock_
 from mood_core.store.queries.accounts import Accounts
 from mood_core.store.queries.pending_responses import PendingResponses
 from mood_core.store.queries.person_erase import PersonErasure
+from mood_core.text.sanitise import plain
 from mood_core.usecases.batch_writer import BatchWriter
 from mood_core.usecases.collect_responses import drop_pending
 from mood_core.usecases.people.lake_complete import check_nothing_absent, check_nothing_unknown
@@ -133,21 +134,25 @@ def _forget(
     progress: Callable[[str], None],
     called: str = "",
 ) -> ForgetReport:
-    erasure, accounts = PersonErasure(database), Accounts(database).all()
-    names = {called} | {account.display_name for account in accounts if account.user_id == user_id}
+    erasure, accounts = PersonErasure(database), Accounts(database)
+    own = accounts.with_id(user_id)
+    names = {called, own.display_name if own else ""}
     names |= {name for id_, name in names_in(lake, lake.paths(USERS.name)) if id_ == user_id}
-    others = [account for account in accounts if account.user_id != user_id]
-    known = {word for account in others for word in (account.user_id, account.display_name)}
+
+    def known(words: Collection[str]) -> set[str]:
+        found = accounts.with_name_or_id({plain(word) for word in words})
+        return {word for id_, name in found.items() if id_ != user_id for word in (id_, name)}
+
     rows = _RowsToForget(lake, database, now, progress, local=erasure.local_files(user_id))
     rows.remove(PERSONAL, lambda table: _is_in(table, "user_id", [user_id]))
-    if own := sorted(rows.local - rows.heard_by_others):
-        rows.remove(OF_TRACKS, lambda table: _is_in(table, "track_id", own))
+    if files := sorted(rows.local - rows.heard_by_others):
+        rows.remove(OF_TRACKS, lambda table: _is_in(table, "track_id", files))
     if unknown := erasure.own_names(user_id):
         rows.remove([RESOLUTIONS], lambda table: _is_unknown(table, unknown))
     removed = personal_files.remove(user_id, sorted(names - {""}), known)
     report = rows.report
     report.runs = removed.runs
-    report.listens, report.local_files = erasure.end(user_id, own, unknown)
+    report.listens, report.local_files = erasure.end(user_id, files, unknown)
     report.left = (*lake.temporary_files(), *erasure.left, *removed.left)
     return report
 

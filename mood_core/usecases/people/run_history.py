@@ -18,7 +18,7 @@ from mood_core.store.engine.named_queries import query
 from mood_core.store.locks.leases import may_live
 from mood_core.text.words_of_a_person import WordsOfAPerson
 from mood_core.usecases.people.run_history_rows import HistoryRows, runs_of_strangers
-from mood_core.usecases.personal_files import Removed
+from mood_core.usecases.personal_files import Known, Removed
 
 _DATABASE = "prefect.db"
 _KEPT = ("server-password", "server.lock")
@@ -31,14 +31,14 @@ _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
-def remove_from_history(folder: Path, words: Collection[str], known: Collection[str] | None = None) -> Removed:
+def remove_from_history(folder: Path, words: Collection[str], known: Known | None = None) -> Removed:
     """Remove the person named by ``words`` from the files of ``folder``. Waits until a running server has written all.
 
     Ended runs for the person are deleted. In active runs, and in runs for all people, only what names the person is
     removed: parameters, log lines, artifacts, events. Deployments and other settings that name them are reported.
 
-    ``known`` are the ids and names of all other people. Ended runs for a person who is not among them are deleted, too:
-    the name may be a misspelt name of the person.
+    ``known`` finds other people. Ended runs for a person whom it does not find are deleted, too: the name may be a
+    misspelt name of the person.
 
     Raises:
         StoreBusy: Another program holds the database.
@@ -66,7 +66,7 @@ def _server_runs(folder: Path) -> bool:
     return may_live(owner)
 
 
-def _clean(database: Path, words: Collection[str], known: Collection[str] | None) -> Removed:
+def _clean(database: Path, words: Collection[str], known: Known | None) -> Removed:
     try:
         address = f"{database.resolve().as_uri()}?mode=rw"
         with contextlib.closing(sqlite3.connect(address, uri=True, timeout=_WAIT_S, isolation_level=None)) as opened:

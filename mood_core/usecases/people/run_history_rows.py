@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from mood_core.store.engine.named_queries import query
 from mood_core.text.names import name_key
 from mood_core.text.words_of_a_person import FORGOTTEN, WordsOfAPerson
+from mood_core.usecases.personal_files import Known
 
 _SETTINGS = (
     "automation",
@@ -178,11 +179,12 @@ class HistoryRows:
             yield
 
 
-def runs_of_strangers(opened: sqlite3.Connection, known: Collection[str]) -> list[str]:
-    """The ids of ended runs with a parameter that is a person who is not among ``known``."""
-    keys = {*known, *map(name_key, known), FORGOTTEN}
-    runs = opened.execute(query("prefect_ended_runs").text)
-    return [id_ for id_, parameters in runs if any(not keys & {who, name_key(who)} for who in _people_in(parameters))]
+def runs_of_strangers(opened: sqlite3.Connection, known: Known) -> list[str]:
+    """The ids of ended runs with a parameter that is a person whom ``known`` does not find."""
+    runs = [(id_, set(_people_in(parameters))) for id_, parameters in opened.execute(query("prefect_ended_runs").text)]
+    people = known(set().union(*(named for _, named in runs)))
+    keys = {*people, *map(name_key, people), FORGOTTEN}
+    return [id_ for id_, named in runs if any(not keys & {who, name_key(who)} for who in named)]
 
 
 def _people_in(parameters: str | None) -> Iterator[str]:

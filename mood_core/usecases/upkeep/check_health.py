@@ -10,7 +10,7 @@ from typing import Any
 
 from mood_core.domain.records import SERVICE_NAMES
 from mood_core.errors import MoodlogError
-from mood_core.store.queries.accounts import Account, Accounts
+from mood_core.store.queries.accounts import MOST_COUNTED, Account, Accounts, people_counted
 from mood_core.text.format import plural
 from mood_core.text.names import name_key
 from mood_core.usecases.nightly.night_report import WARN_DAYS, may_end_before
@@ -20,6 +20,8 @@ _CLOCK_OK = timedelta(seconds=30)
 _CLOCK_WARNING = timedelta(minutes=5)
 _NAMED = 5
 _MOST_SHOWN = 20
+_MOST_PROBLEMS = 200
+_MOST_NAMES = 1_000
 """The most accounts that each have a line, even without a problem."""
 
 _MINUTE = "%Y-%m-%d %H:%M"
@@ -169,7 +171,8 @@ def _is_recent(moment: datetime, now: datetime) -> bool:
 def account_findings(accounts: Accounts, now: datetime, days_left: Callable[[datetime], int]) -> list[Finding]:
     """A finding for each account (its permission, last pull and last problem), and for each name of several people.
 
-    Of more than 20 accounts, only those with a problem are read and have a line each; one line counts the others.
+    Of more than 20 accounts, only those with a problem are read, at most 200, and have a line each; one line counts
+    the others. Of more than 1,000 people, names that several of them have are no problem: ids select them.
     """
     people, _ = accounts.numbers()
     if not people:
@@ -177,13 +180,23 @@ def account_findings(accounts: Accounts, now: datetime, days_left: Callable[[dat
     if people <= _MOST_SHOWN:
         everybody = accounts.all()
         return [*(_account(account, now, days_left) for account in everybody), *_shared_names(everybody)]
-    troubled = accounts.with_problem(now - _PULLED_WITHIN, now + _PULLED_WITHIN, may_end_before(now))
-    found = [_account(account, now, days_left) for account in troubled]
+    times = now - _PULLED_WITHIN, now + _PULLED_WITHIN, may_end_before(now)
+    troubled = accounts.with_problem(*times, most=_MOST_PROBLEMS + 1)
+    found = [_account(account, now, days_left) for account in troubled[:_MOST_PROBLEMS]]
     problems = [finding for finding in found if finding.level is not Level.OK]
-    healthy = people - len(problems)
+    shared = _shared_names(accounts.with_shared_names() if people <= _MOST_NAMES else [])
+    return [*problems, *_others(people, len(problems), are_all=len(troubled) <= _MOST_PROBLEMS), *shared]
+
+
+def _others(people: int, problems: int, *, are_all: bool) -> list[Finding]:
+    """A line about the accounts without a line."""
+    if not are_all:
+        said = f"these are {problems} of more accounts with a problem, of {people_counted(people)} in all"
+        return [Finding("accounts", Level.WARNING, said, "solve these problems, then run moodlog doctor again")]
+    healthy = people - problems
+    counted = f"at least {healthy:,} accounts" if people >= MOST_COUNTED else plural(healthy, "account")
     verb = "has" if healthy == 1 else "have"
-    others = [Finding("accounts", Level.OK, f"{plural(healthy, 'account')} {verb} no problem")] if healthy else []
-    return [*problems, *others, *_shared_names(accounts.with_shared_names())]
+    return [Finding("accounts", Level.OK, f"{counted} {verb} no problem")] if healthy else []
 
 
 def _shared_names(accounts: list[Account]) -> Iterator[Finding]:

@@ -51,14 +51,15 @@ def other_names(in_use: Mapping[str, str]) -> list[Finding]:
     return [Finding(name, Level.OK, outcome) for name, outcome in sorted(in_use.items())]
 
 
-def foreign_tokens(user_ids: Sequence[str], check: Callable[[str], object]) -> Finding:
-    """Whether every stored token belongs to the services that the settings name."""
+def foreign_tokens(user_ids: Sequence[str], check: Callable[[str], object], *, are_all: bool) -> Finding:
+    """Whether these stored tokens belong to the services that the settings name; ``are_all``: there are no others."""
     for user_id in user_ids:
         try:
             check(user_id)
         except ConfigError as error:
             return Finding("tokens", Level.BROKEN, error.message)
-    return Finding("tokens", Level.OK, "can be decrypted and belong to the configured services")
+    some = "" if are_all else f"the oldest and newest {len(user_ids)} "
+    return Finding("tokens", Level.OK, f"{some}can be decrypted and belong to the configured services")
 
 
 def encrypted_connection(database: Database, setting: str = "MOODLOG_DATABASE_URL") -> list[Finding]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from mood_core.store.queries.token_rows import TokenRows
 
 
-def reencrypt(user_ids: Sequence[str], tokens: TokenRows, rotate: Callable[[bytes], bytes]) -> int:
-    """Encrypt every stored token with the newest key; returns their number.
+def reencrypt(tokens: TokenRows, rotate: Callable[[bytes], bytes]) -> int:
+    """Encrypt every stored token with the newest key, some hundred at a time; returns their number.
 
     A token that another worker refreshes meanwhile is read again, so that it is not overwritten.
 
@@ -16,9 +16,12 @@ def reencrypt(user_ids: Sequence[str], tokens: TokenRows, rotate: Callable[[byte
         ConfigError: A token cannot be decrypted with any known key.
     """
     done = 0
-    for user_id in user_ids:
-        while (stored := tokens.read(user_id)) is not None:
-            if tokens.replace_ciphertext(user_id, rotate(stored.ciphertext), expected_version=stored.version):
-                done += 1
-                break
+    for page in tokens.pages():
+        left = page
+        while left:
+            new = {user_id: (rotate(stored.ciphertext), stored.version) for user_id, stored in left.items()}
+            replaced = tokens.replace_ciphertexts(new)
+            done += len(replaced)
+            read = {user_id: tokens.read(user_id) for user_id in left.keys() - replaced}
+            left = {user_id: stored for user_id, stored in read.items() if stored is not None}
     return done

@@ -190,10 +190,10 @@ def _missing(row: LedgerRow, replaced: Collection[str]) -> Finding:
 
 def _half_forgotten(database: Database) -> list[Finding]:
     """A finding if a killed run was forgetting a person; a living one holds the lock."""
-    if not half_forgotten(database):
+    if not half_forgotten(database, everywhere=True):
         return []
     with named_lock(database, NamedLock.UPKEEP):
-        if not half_forgotten(database):
+        if not half_forgotten(database, everywhere=True):
             return []
     problem = "still has a person whose `moodlog forget` was killed"
     return [Finding("forgotten", "users", problem, "`moodlog compact`, `moodlog run` or any import completes it")]
