@@ -3,7 +3,11 @@ CREATE TABLE _people_to_forget (
     user_key INTEGER PRIMARY KEY REFERENCES users (user_key) ON DELETE CASCADE
 );
 INSERT INTO _people_to_forget (user_key) SELECT user_key FROM _accounts WHERE state_reason = 'is being forgotten';
-INSERT INTO _done_until (step, until_ms) SELECT 'find people to forget', 0 WHERE EXISTS (SELECT 1 FROM forgotten);
+INSERT INTO _done_until (step, until_ms)
+SELECT
+    'find people to forget' AS step,
+    0 AS until_ms
+WHERE EXISTS (SELECT 1 FROM forgotten);
 CREATE INDEX forgotten_hash_key ON forgotten (hash_key);
 CREATE INDEX forgotten_at ON forgotten (forgotten_at_ms);
 

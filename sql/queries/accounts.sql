@@ -88,7 +88,12 @@ WHERE a.state = 'active' AND a.last_pulled_at_ms IS NULL;
 -- or earlier, whose last pull failed or was not between two times, or whose stored plays were changed at the service.
 -- Each branch reads one index and stops.
 SELECT p.user_key FROM (
-    SELECT user_key FROM (SELECT user_key FROM _accounts WHERE state = 'needs_reauthorisation' LIMIT :most) AS a
+    SELECT user_key FROM (
+        SELECT user_key FROM _accounts
+        WHERE state = 'needs_reauthorisation'
+        ORDER BY permission_retry_at_ms
+        LIMIT :most
+    ) AS a
     UNION
     SELECT user_key FROM (
         SELECT user_key FROM _accounts
@@ -107,6 +112,7 @@ SELECT p.user_key FROM (
     SELECT user_key FROM (
         SELECT user_key FROM _accounts
         WHERE state = 'active' AND last_pulled_at_ms IS NULL
+        ORDER BY last_pulled_at_ms
         LIMIT :most
     ) AS d
     UNION
@@ -146,16 +152,11 @@ WHERE
 
 -- name: authorised_accounts
 -- Up to :most accounts of a service with a stored permission, the oldest or the newest consents first.
-SELECT u.user_id FROM users AS u
-INNER JOIN (
-    SELECT
-        user_key,
-        authorised_at_ms
-    FROM _accounts
-    WHERE service = :service AND authorised_at_ms IS NOT NULL
-    ORDER BY authorised_at_ms /* newest: DESC */
-    LIMIT :most
-) AS a ON u.user_key = a.user_key;
+SELECT (SELECT u.user_id FROM users AS u WHERE u.user_key = a.user_key) AS user_id
+FROM _accounts AS a
+WHERE a.service = :service AND a.authorised_at_ms IS NOT NULL
+ORDER BY a.authorised_at_ms /* newest: DESC */
+LIMIT :most;
 
 -- name: account_numbers
 -- How many people are stored, at most :most, and when an active account was pulled last.

@@ -90,12 +90,7 @@ SELECT DISTINCT track_key FROM listens;
 -- name: reach
 -- The range of each person's history by source, or of some people's; 'pending': pending plays. With the option stale,
 -- every listen is counted.
-WITH chosen AS (
-    SELECT user_key FROM users
-    /* user_ids: WHERE user_id = ANY(:user_ids) */
-),
-
-totals AS (
+WITH totals AS (
     SELECT
         user_key,
         source_key,
@@ -112,7 +107,6 @@ totals AS (
         min(played_at_ms) AS first_played_at_ms,
         max(played_at_ms) AS last_played_at_ms
     FROM listens
-    WHERE user_key IN (SELECT o.user_key FROM chosen AS o)
     GROUP BY user_key, source_key */
 )
 
@@ -142,7 +136,7 @@ FROM (
     FROM named_plays AS n
     WHERE
         n.track_key IS NULL
-        /* user_ids: AND n.user_key IN (SELECT o.user_key FROM chosen AS o) */
+        /* user_ids: AND n.user_key IN (SELECT o.user_key FROM users AS o WHERE o.user_id = ANY(:user_ids)) */
     GROUP BY n.user_key
 ) AS p
 INNER JOIN users AS u ON p.user_key = u.user_key
