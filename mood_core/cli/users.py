@@ -29,7 +29,7 @@ def command() -> None:
 @command.command("list")
 @options.as_json_lines
 @options.most_people
-@click.option("--prefix", metavar="TEXT", default="", help="List only people whose name begins with TEXT.")
+@click.option("--prefix", metavar="LETTERS", default="", help="List only people whose name begins so.")
 def list_users(as_json: bool, limit: int | None, prefix: str) -> None:
     """List people by name, with the state of their accounts.
 
@@ -65,7 +65,7 @@ def list_users(as_json: bool, limit: int | None, prefix: str) -> None:
         click.echo(f"No name begins with {prefix!r}." if prefix else NO_ACCOUNT)
     if is_cut:
         click.echo(
-            f"These are the first {most} people by name; --prefix TEXT, --limit N and --json list others.", err=True
+            f"These are the first {most} people by name; --prefix LETTERS, --limit N and --json list others.", err=True
         )
 
 
