@@ -17,14 +17,17 @@ from click.testing import CliRunner, Result
 from sqlalchemy import text
 
 from flows.cli import main
+from mood_core.errors import StoreError
 from mood_core.lake import Lake, open_lake
 from mood_core.lake.schema import AUDIO_FEATURES, LISTENS, MOODS, TRACKS, USERS
 from mood_core.store import Database, open_database
+from mood_core.store.engine.migrate import migrate
 from mood_core.store.engine.partitions import count_partitions
 from mood_core.store.engine.statistics import refresh_statistics
 from mood_core.store.upkeep import partitioning
 from mood_core.usecases.batches import Batches
 from mood_core.usecases.people.forget_person import forget_person
+from mood_core.usecases.upkeep.move_database import move_database
 from mood_core.usecases.upkeep.partition_database import cancel_partitioning, partition_database
 from mood_core.usecases.upkeep.rebuild import rebuild
 from mood_core.usecases.upkeep.verify_lake import verify
@@ -186,6 +189,30 @@ def test_killed_before_the_end_it_is_run_again(
             partition_database(database, 3, now=NOW)
     assert _is_right(lake, database)
     assert partition_database(database, 3, now=NOW)
+    assert _is_right(lake, database)
+
+
+def test_grants_are_kept_and_a_view_of_ones_own_is_dropped_first(database: Database, lake: Lake) -> None:
+    _history(lake, database)
+    with database.write() as connection:
+        connection.execute(text("GRANT SELECT ON listens TO PUBLIC"))
+        connection.execute(text("CREATE VIEW mine AS SELECT count(*) FROM listens"))
+    with pytest.raises(StoreError, match="depend"):
+        partition_database(database, 3, now=NOW)
+    assert query(database, "SELECT * FROM mine") == [(1600,)]
+    with database.write() as connection:
+        connection.execute(text("DROP VIEW mine"))
+    assert partition_database(database, 3, now=NOW)
+    assert "=r/" in query(database, "SELECT relacl::text FROM pg_class WHERE relname = 'listens'")[0][0]
+
+
+def test_a_history_is_moved_from_sqlite_into_partitions(database: Database, lake: Lake, tmp_path: Path) -> None:
+    with closing(open_database(f"sqlite:///{tmp_path / 'old.db'}")) as old:
+        migrate(old, now=NOW)
+        _history(lake, old)
+        partition_database(database, 3, now=NOW)
+        rows = move_database(old, database, now=NOW)
+    assert (rows["listens"], query(database, "SELECT count(DISTINCT tableoid) FROM listens")[0][0]) == (1600, 3)
     assert _is_right(lake, database)
 
 
