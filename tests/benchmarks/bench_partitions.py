@@ -1,7 +1,7 @@
-"""PostgreSQL with listens in one table beside listens in partitions by person: load, move, rebuild and questions.
+"""PostgreSQL with one table of listens beside partitions by person: load, questions, move and rebuild.
 
-``python -m tests.benchmarks.bench_partitions [LISTENS] [PARTITIONS]`` prints a table. Questions are in milliseconds,
-the median of seven warm runs; load, move and rebuild are seconds, with the CPU seconds of client and server.
+``python -m tests.benchmarks.bench_partitions [LISTENS] [PARTITIONS] [rebuild]`` prints a table. Questions
+are in milliseconds, the median of seven warm runs; the others are seconds, with the CPU seconds of client and server.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from tests.sealed import run_sealed
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 
 
-def main(total: int, partitions: int) -> None:
+def main(total: int, partitions: int, *, with_rebuild: bool) -> None:
     """Measure both ways and print them side by side."""
     from tests.databases import postgres_database, postgres_running
 
@@ -54,7 +54,8 @@ def main(total: int, partitions: int) -> None:
             keep_up(database)
             analyse(database)
             found[-1] |= {name: f"{median_ms(database, sql):.1f} ms" for name, sql in QUESTIONS.items()}
-            found[-1]["rebuild"] = measured(url, partial(rebuild, lake, database, now=NOW))
+            if with_rebuild:
+                found[-1]["rebuild"] = measured(url, partial(rebuild, lake, database, now=NOW))
         name = f"move of {size_to_copy(database) / 1e6:.0f} MB to the other"
         for column, parts in zip(reversed(found), (1, partitions), strict=True):
             column[name] = measured(url, partial(partition_database, database, parts, now=NOW, workers=2))
@@ -84,7 +85,8 @@ def _cpu(url: str) -> float:
 def start() -> None:
     """Take the numbers from the command line."""
     numbers = [int(word) for word in sys.argv[1:3]]
-    main(*(numbers + [1_000_000, 16][len(numbers) :]))
+    total, partitions = numbers + [1_000_000, 16][len(numbers) :]
+    main(total, partitions, with_rebuild=sys.argv[3:] == ["rebuild"])
 
 
 if __name__ == "__main__":
