@@ -25,7 +25,7 @@ from mood_core.classifier.model_card import read_card
 from mood_core.classifier.scoring import loaded_once
 from mood_core.lake import Lake
 from mood_core.lake.schema import AUDIO_FEATURES, MOODS, TRACKS
-from mood_core.spark.session import spark_session
+from mood_core.spark.session import SHORT_JAVA, spark_session
 from mood_core.spark.tables import create_view, loaded_paths
 from mood_core.store.engine.database import Database
 from mood_core.store.engine.sql_files import sql_file
@@ -65,7 +65,7 @@ def labelled_by_spark(
         StoreError: Spark gives up.
     """
     version = read_card(model).model_version
-    with spark_session(master) as spark, tempfile.TemporaryDirectory(prefix="moodlog-model-") as folder:
+    with spark_session(master, SHORT_JAVA) as spark, tempfile.TemporaryDirectory(prefix="moodlog-model-") as folder:
         sent = _send(spark, model, runtime, Path(folder))
         create_view(spark, lake, AUDIO_FEATURES.name, loaded_paths(lake, database, AUDIO_FEATURES.name))
         create_view(spark, lake, TRACKS.name, loaded_paths(lake, database, TRACKS.name))

@@ -8,7 +8,7 @@ import re
 import shutil
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,8 +24,6 @@ _CAUSE = re.compile(r"(Caused by: )?[\w.]+(Exception|Error): ")
 _LOCAL = re.compile(r"local\[(\d+|\*)\]")
 _OPTIONS = {
     "spark.app.name": "moodlog",
-    # Java's second compiler took more CPU than the labels of 1 million tracks.
-    "spark.driver.defaultJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
     "spark.log.level": "OFF",  # what fails in the end is reported once, as an error of moodlog
@@ -36,12 +34,17 @@ _OPTIONS = {
 }
 
 
+_SHORT = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+SHORT_JAVA = {"spark.driver.defaultJavaOptions": _SHORT, "spark.executor.defaultJavaOptions": _SHORT}
+"""Options where Java computes little: its second compiler took more CPU than the labels of 1 million tracks."""
+
+
 @contextmanager
-def spark_session(master: str) -> Iterator[SparkSession]:
+def spark_session(master: str, options: Mapping[str, str] | None = None) -> Iterator[SparkSession]:
     """A session on the cluster ``master``, such as ``local[*]`` or ``spark://host:7077``; ends with the context.
 
-    The workers run the Python of this process unless PYSPARK_PYTHON names another. All other options of Spark are in
-    its own ``spark-defaults.conf``.
+    The workers run the Python of this process unless PYSPARK_PYTHON names another. ``options`` are added to those of
+    moodlog; all others of Spark are in its own ``spark-defaults.conf``.
 
     Raises:
         ConfigError: PySpark or Java is not installed, or the cluster cannot be reached.
@@ -52,7 +55,7 @@ def spark_session(master: str) -> Iterator[SparkSession]:
     with warnings.catch_warnings():
         # "PySpark does not yet fully support pandas 3": no function of pandas is used.
         warnings.filterwarnings("ignore", message="PySpark does not", category=FutureWarning)
-        session = _started(master)
+        session = _started(master, options or {})
         from py4j.protocol import Py4JError
         from pyspark.errors import PySparkException
 
@@ -79,12 +82,12 @@ def check_installed() -> None:
         )
 
 
-def _started(master: str) -> SparkSession:
+def _started(master: str, given: Mapping[str, str]) -> SparkSession:
     from py4j.protocol import Py4JError
     from pyspark.errors import PySparkException
     from pyspark.sql import SparkSession
 
-    options = _OPTIONS | ({"spark.driver.host": "127.0.0.1"} if master.startswith("local") else {})
+    options = {**_OPTIONS, **given, **({"spark.driver.host": "127.0.0.1"} if master.startswith("local") else {})}
     # Spark retries lost work on a cluster; in one process only if the master says how often.
     builder = SparkSession.builder.master(_LOCAL.sub(r"local[\1,4]", master))
     for name, value in options.items():

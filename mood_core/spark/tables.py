@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from mood_core.lake import Lake
+from mood_core.lake import Lake, open_lake
 from mood_core.lake.schema import DATASETS
 from mood_core.store.engine.database import Database
 from mood_core.store.loading.ledger import entries
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
-    from pyspark.sql.types import StructType
+    from pyspark.sql import DataFrame, SparkSession
 
 _PATTERNS = re.compile(r"([\\{}\[\]*?])")
+_MOST_TASKS = 200
+"""Tasks that read one dataset from S3 at most: a lake may have thousands of nightly files."""
 
 
 def loaded_paths(lake: Lake, database: Database, dataset: str) -> list[str]:
@@ -32,26 +34,53 @@ def create_view(spark: SparkSession, lake: Lake, dataset: str, paths: Sequence[s
     Its columns are those of the dataset and ``batch``, whose alphabetical order is that of the batches.
     """
     from pyspark.sql.functions import col, lit
+    from pyspark.sql.pandas.types import from_arrow_schema
 
-    schema = _schema(dataset)
-    if paths:
+    schema = from_arrow_schema(spark_schema(dataset))
+    if not paths:
+        rows = spark.createDataFrame([], schema).withColumn("batch", lit(""))
+    elif lake.is_local:
         files = spark.read.schema(schema).parquet(*(_address(lake, path) for path in paths))
         rows = files.withColumn("batch", col("_metadata.file_name"))
     else:
-        rows = spark.createDataFrame([], schema).withColumn("batch", lit(""))
+        rows = _from_s3(spark, lake, dataset, paths)
     rows.createOrReplaceTempView(name or dataset)
 
 
-def _address(lake: Lake, path: str) -> str:
-    """The address of a file for Hadoop, which names buckets by ``s3a`` and reads some characters as patterns."""
-    return ("file://" if lake.is_local else "s3a://") + _PATTERNS.sub(r"\\\1", f"{lake.root}/{path}")
+def read_files(batches: Iterable[pa.RecordBatch], *, url: str, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    """Read the files of the lake at ``url`` whose paths are in the column ``path``, on a worker.
+
+    ``schema`` has the columns of the dataset in the types of Spark, and ``batch``.
+    """
+    lake = open_lake(url)
+    for path in (path for batch in batches for path in batch.column("path").to_pylist()):
+        _, tables = lake.stream(path)
+        for table in tables:
+            file_name = pa.repeat(path.rpartition("/")[2], table.num_rows)
+            yield from table.append_column("batch", file_name).select(schema.names).cast(schema).to_batches()
 
 
-def _schema(dataset: str) -> StructType:
+def _from_s3(spark: SparkSession, lake: Lake, dataset: str, paths: Sequence[str]) -> DataFrame:
+    """The rows of files that PyArrow reads, with the keys in the environment of the workers; needs no `hadoop-aws`."""
     from pyspark.sql.pandas.types import from_arrow_schema
 
-    plain = [
-        pa.field(field.name, field.type.value_type if pa.types.is_dictionary(field.type) else field.type)
-        for field in DATASETS[dataset].schema
-    ]
-    return from_arrow_schema(pa.schema(plain))
+    schema = spark_schema(dataset).append(pa.field("batch", pa.string()))
+    slices = spark.sparkContext.parallelize([(path,) for path in paths], min(len(paths), _MOST_TASKS))
+    read = partial(read_files, url=f"s3://{lake.root}", schema=schema)
+    return spark.createDataFrame(slices, "path string").mapInArrow(read, from_arrow_schema(schema))
+
+
+def _address(lake: Lake, path: str) -> str:
+    """The address of a local file for Hadoop, which reads some characters as patterns."""
+    return "file://" + _PATTERNS.sub(r"\\\1", f"{lake.root}/{path}")
+
+
+def spark_schema(dataset: str) -> pa.Schema:
+    """The columns of ``dataset`` in types that Spark has: no dictionaries, and times in microseconds."""
+    return pa.schema([pa.field(field.name, _spark_type(field.type)) for field in DATASETS[dataset].schema])
+
+
+def _spark_type(kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_dictionary(kind):
+        return kind.value_type
+    return pa.timestamp("us", kind.tz) if pa.types.is_timestamp(kind) else kind

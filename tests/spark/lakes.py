@@ -42,6 +42,17 @@ ORDER BY t.track_id
 """
 """Every label in SQL, without its time."""
 
+VIEWS = {
+    "mood_weekly_everybody": "SELECT * FROM mood_weekly_everybody ORDER BY week, mood",
+    "mood_by_hour_everybody": """
+        SELECT h.hour, h.mood, h.listens, round(1.0 * h.listens / sum(h.listens) OVER (PARTITION BY h.hour), 4) AS share
+        FROM (SELECT hour, mood, sum(listens) AS listens FROM mood_by_hour GROUP BY hour, mood) AS h
+        ORDER BY h.hour, h.mood
+    """,
+    "feature_coverage": "SELECT * FROM feature_coverage ORDER BY feature_source",
+}
+"""What Spark's statistics are compared with."""
+
 
 def name(number: int) -> str:
     """The id of a track."""

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from tests.flows.deployed import until
-from tests.spark.cluster import PATIENCE_S, spark_cluster
+from tests.spark.cluster import PATIENCE_S, SparkCluster, descendants, spark_cluster
 from tests.spark.lakes import command, labels, labels_in_lake, make_history, moodlog, needs_spark
 
 pytestmark = [pytest.mark.slow, needs_spark]
@@ -83,3 +87,58 @@ def test_a_killed_worker_of_a_cluster_loses_and_doubles_nothing(home: Path, labe
         assert running.returncode == 0, err
         assert out.decode().startswith(f"{len(labels(labelled))} tracks labelled")
     _check(home, labelled)
+
+
+def test_ten_kills_at_random_moments_lose_and_double_nothing(history: Path, labelled: Path, tmp_path: Path) -> None:
+    random = Random(22)
+    victims = ["python worker", "executor", "worker", "driver", "java of the driver"] * 2
+    random.shuffle(victims)
+    with spark_cluster(tmp_path) as cluster:
+        for number in range(len(victims)):
+            home = tmp_path / f"home{number}"
+            shutil.copytree(history, home)
+            _label_and_kill(home, cluster, victims, random)
+            _check(home, labelled)
+            if not victims:
+                return
+
+
+def _label_and_kill(home: Path, cluster: SparkCluster, victims: list[str], random: Random) -> None:
+    """Label a home; each run that ends early is repeated. Each killed process leaves ``victims``."""
+    log = home.with_suffix(".log")
+    words = ("relabel", "--engine", "spark", "--master", cluster.master)
+    for _ in range(2 + len(victims)):
+        with (
+            log.open("wb") as stderr,
+            subprocess.Popen(**command(home, *words), stdout=stderr, stderr=stderr, start_new_session=True) as driver,
+        ):
+            while victims and _kill(victims[0], driver, cluster, random):
+                del victims[0]
+            driver.wait(PATIENCE_S)
+        if driver.returncode == 0:
+            return
+        assert b"Traceback" not in log.read_bytes(), log.read_text(errors="replace")
+    raise AssertionError(log.read_text(errors="replace"))
+
+
+def _kill(victim: str, driver: subprocess.Popen[bytes], cluster: SparkCluster, random: Random) -> bool:
+    """Kill a process at a random moment while executors run; False if the run has ended before."""
+    until(lambda: cluster.processes("ExecutorBackend") or driver.poll() is not None, PATIENCE_S)
+    found: dict[str, Callable[[], list[int]]] = {
+        "python worker": lambda: cluster.processes("pyspark.daemon"),
+        "executor": lambda: cluster.processes("ExecutorBackend"),
+        "worker": lambda: [cluster.workers[0].pid],
+        "driver": lambda: [driver.pid],
+        "java of the driver": lambda: descendants(driver.pid, "java"),
+    }
+    until(lambda: found[victim]() or driver.poll() is not None, PATIENCE_S)
+    time.sleep(random.uniform(0, 3))
+    pids = found[victim]()
+    if driver.poll() is not None or not pids:
+        return False
+    if victim == "worker":
+        cluster.kill_a_worker()
+        cluster.start_a_worker()
+    else:
+        os.kill(random.choice(pids), signal.SIGKILL)
+    return True

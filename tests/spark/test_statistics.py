@@ -16,20 +16,10 @@ from mood_core.domain.head_text import StoredHead
 from mood_core.lake.arrow_tables import to_table
 from mood_core.lake.schema import AUDIO_FEATURES, ESTIMATED_FEATURES, LISTENS, MOOD_ANSWERS, MOOD_HEADS, MOODS, USERS
 from mood_core.usecases.batches import Batches
-from tests.spark.lakes import moodlog, needs_spark
+from tests.spark.lakes import VIEWS, moodlog, needs_spark
 from tests.store_data import NOW, features, listens, moods, query, set_current, small_history, users
 
 pytestmark = [pytest.mark.slow, needs_spark]
-
-VIEWS = {
-    "mood_weekly_everybody": "SELECT * FROM mood_weekly_everybody ORDER BY week, mood",
-    "mood_by_hour_everybody": """
-        SELECT h.hour, h.mood, h.listens, round(1.0 * h.listens / sum(h.listens) OVER (PARTITION BY h.hour), 4) AS share
-        FROM (SELECT hour, mood, sum(listens) AS listens FROM mood_by_hour GROUP BY hour, mood) AS h
-        ORDER BY h.hour, h.mood
-    """,
-    "feature_coverage": "SELECT * FROM feature_coverage ORDER BY feature_source",
-}
 
 
 def test_spark_counts_what_the_views_have(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
