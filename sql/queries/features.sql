@@ -274,8 +274,8 @@ ON CONFLICT (track_key) DO UPDATE SET
 
 -- name: replaced_after
 -- The tracks whose ISRC was replaced by a batch that is newer than :at.
-SELECT t.track_id FROM _replaced_codes AS c
-INNER JOIN tracks AS t ON c.track_key = t.track_key
+SELECT (SELECT t.track_id FROM tracks AS t WHERE t.track_key = c.track_key) AS track_id
+FROM _replaced_codes AS c
 WHERE c.replaced_at_ms > :at;
 
 -- name: remove_labels_by_code
