@@ -47,7 +47,7 @@ def command(user: str, kind: str, output: Path | None, as_json: bool) -> None:
     with Workspace() as workspace:
         account = the_account(workspace.accounts, user)
         target = output or Path(f"moodlog-{file_stem(account.user_id)}.zip")
-        with personal_rows(workspace.reading, account.user_id) as parts:
+        with personal_rows(workspace.database, account.user_id) as parts:
             more: dict[str, Rows] = {
                 "earlier_names": partial(earlier_names, workspace.lake, account.user_id),
                 "quarantined_rows": partial(quarantined_rows, workspace.settings.quarantine, account.user_id),
