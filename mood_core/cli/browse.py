@@ -74,16 +74,26 @@ def _listening(port: int) -> socket.socket:
         raise ConfigError(f"cannot listen on port {port}: {error.strerror}; choose another with --port") from None
 
 
-def _uncounted(app: App) -> App:
-    """``app``, asked not to count the rows of a page's view: that reads all of them, which takes minutes for many."""
+def _adapted(app: App, folder: str) -> App:
+    """``app``, Datasette below ``folder``, with the requests changed in two ways.
 
-    async def uncounted(scope: Scope, receive: Receive, send: Send) -> None:
+    Datasette adds its ``base_url`` to the path of a request for the links of a page, so the path comes without it. And
+    it is asked not to count the rows of a page's view: that reads all of them, which takes minutes for many.
+    """
+    prefix = folder.removesuffix("/")
+
+    async def adapted(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             asked = [part for part in (scope["query_string"], b"_nocount=1") if part]
-            scope = {**scope, "query_string": b"&".join(asked)}
+            scope = {
+                **scope,
+                "query_string": b"&".join(asked),
+                "path": scope["path"].removeprefix(prefix),
+                "raw_path": scope["raw_path"].removeprefix(prefix.encode()),
+            }
         await app(scope, receive, send)
 
-    return uncounted
+    return adapted
 
 
 def _serve(gate: BrowseGate, file: Path, metadata: dict[str, Any], listener: socket.socket) -> None:
@@ -92,7 +102,7 @@ def _serve(gate: BrowseGate, file: Path, metadata: dict[str, Any], listener: soc
 
     pages = Datasette([str(file)], metadata=metadata, settings={"base_url": gate.folder, **LIMITS})
     config = uvicorn.Config(
-        gate.guard(_uncounted(pages.app())),
+        gate.guard(_adapted(pages.app(), gate.folder)),
         log_level="warning",
         access_log=False,  # it would contain the token
         timeout_graceful_shutdown=_END_WITHIN_S,

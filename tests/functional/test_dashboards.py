@@ -277,6 +277,49 @@ def test_browse_shows_the_views_and_refuses_the_rest(browsing: tuple[str, subpro
         assert client.post("moodlog/users/-/insert", json={"row": {}}).status_code >= 400
 
 
+_MOST_PAGES = 150
+"""A bound: each facet of a page has a page with facets."""
+
+
+@pytest.mark.slow
+def test_no_link_of_browse_leads_to_an_error(browsing: tuple[str, subprocess.Popen[str]]) -> None:
+    """Links of the start page, and of tables with facets: next page, JSON, CSV, each facet, and "hide SQL"."""
+    address, _ = browsing
+    with httpx.Client(timeout=600, follow_redirects=True) as client:
+        start = httpx.URL(address).copy_with(query=None)
+        client.get(address)
+        waiting = [
+            start,
+            *(
+                start.join(f"moodlog/{page}")
+                for page in (
+                    "mood_history?_facet=mood&_size=20",
+                    "mood_daily?_facet=mood&_facet=display_name&_size=5",
+                    f"top-tracks?user_id={USER.user_id}&mood=Calm",
+                )
+            ),
+        ]
+        found = set(waiting)
+        kinds: set[str] = set()
+        for page in waiting:  # it grows
+            answer = client.get(page)
+            assert answer.status_code == 200, page
+            kinds |= _kinds(page)
+            if "text/html" not in answer.headers["content-type"]:
+                continue
+            for link in re.findall(r'(?:href|src)="([^"#]+)', answer.text):
+                target = page.join(html.unescape(link))
+                own = target.host == start.host and not target.path.endswith(("-/logout", ".db"))
+                if own and target not in found and len(found) < _MOST_PAGES:
+                    found.add(target)
+                    waiting.append(target)
+    assert kinds >= {"json", "csv", "_next", "mood", "_hide_sql"}
+
+
+def _kinds(page: httpx.URL) -> set[str]:
+    return {page.path.rpartition(".")[2], *page.params}
+
+
 @pytest.mark.slow
 def test_browse_shows_nothing_without_its_token(browsing: tuple[str, subprocess.Popen[str]]) -> None:
     """A page of another origin, another user of the machine, and a name that leads to 127.0.0.1."""
