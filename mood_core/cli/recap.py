@@ -20,6 +20,7 @@ from mood_core.cli.report import refuse_foreign
 from mood_core.cli.terminal import echo_json
 from mood_core.errors import InputError
 from mood_core.files.private import write_private
+from mood_core.report.own_picture import refuse_foreign_picture
 from mood_core.report.read_recap import period_to_show, read_recap
 from mood_core.report.recap import Recap
 from mood_core.report.recap_period import Unit, period_with
@@ -121,6 +122,7 @@ def _show(recap: Recap, account: Account, out: Path | None, *, as_json: bool) ->
     elif out:
         from mood_core.report.recap_picture import draw_recap
 
+        refuse_foreign_picture(out)
         click.echo(f"picture: {plain(str(draw_recap(recap, out)))}", err=True)
     return recap.leading() is not None
 

@@ -13,6 +13,7 @@ from mood_core.files.private import file_stem, make_private_folder, open_private
 from mood_core.installation import install_extra
 from mood_core.report.cards import HEIGHT, WIDTH, drawn_cards
 from mood_core.report.fonts import drawable
+from mood_core.report.own_picture import refuse_foreign_picture, save_picture
 from mood_core.report.recap import Recap
 
 if TYPE_CHECKING:
@@ -28,15 +29,17 @@ def draw_cards(recap: Recap, folder: Path) -> list[Path]:
 
     Raises:
         ConfigError: matplotlib is not installed.
-        InputError: A file cannot be written.
+        InputError: A file cannot be written, or is no picture of moodlog.
     """
     stem = f"{file_stem(recap.user_id)}-{recap.period.key}"
     drawn = [(folder / f"{stem}-{number}.png", svg) for number, (_, svg) in enumerate(drawn_cards(recap), 1)]
+    for path, _ in drawn:
+        refuse_foreign_picture(path)
     try:
         make_private_folder(folder)
         for path, svg in drawn:
             with open_private(path) as file:
-                card_figure(svg).savefig(file, format="png")
+                save_picture(card_figure(svg), file)
     except ImportError as error:
         raise ConfigError(f"pictures need matplotlib; install it with: {install_extra('plots')}") from error
     except OSError as error:

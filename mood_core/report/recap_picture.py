@@ -12,6 +12,7 @@ from mood_core.errors import ConfigError, InputError
 from mood_core.files.private import file_stem, open_private
 from mood_core.installation import install_extra
 from mood_core.report.fonts import FAMILY, NO_FONT, families_of
+from mood_core.report.own_picture import save_picture
 from mood_core.report.recap import Recap
 from mood_core.report.recap_period import Unit
 from mood_core.text.format import plural
@@ -61,7 +62,7 @@ def draw_recap(recap: Recap, out: Path) -> Path:
         raise ConfigError(f"the picture needs matplotlib; install it with: {install_extra('plots')}") from error
     try:
         with open_private(out) as file:
-            figure.savefig(file, format="png")
+            save_picture(figure, file)
     except OSError as error:
         raise InputError(f"{out} cannot be written: {error.strerror}") from error
     return out

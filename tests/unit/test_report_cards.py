@@ -126,6 +126,29 @@ def test_the_command_draws_each_card(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert "cards are for a year" in str(refused.exception)
 
 
+@pytest.mark.parametrize(
+    ("options", "file"), [(("--out", "week.png"), "week.png"), (("--year", "2026", "--cards", "."), "ada-2026-2.png")]
+)
+def test_no_picture_of_another_program_is_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...], file: str
+) -> None:
+    with workspace(tmp_path) as space:
+        add_history(space, 30)
+    monkeypatch.setenv("MOODLOG_HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    Image.new("RGB", (4, 4)).save(file)
+    mine = Path(file).read_bytes()
+    refused = CliRunner().invoke(command, options)
+    assert f"{file} is not a picture of moodlog" in str(refused.exception)
+    assert Path(file).read_bytes() == mine
+    assert [one.name for one in tmp_path.glob("*.png")] == [file], "no card is drawn before the refusal"
+    Path(file).write_bytes(b"")
+    for _ in range(2):  # an empty file, and an own picture
+        assert CliRunner().invoke(command, options, catch_exceptions=False).exit_code == 0
+        with Image.open(file) as picture:
+            assert picture.info["Software"] == "moodlog"
+
+
 @pytest.mark.parametrize(("change", "words"), [(0.4, "±0 points"), (1.2, "+1 point"), (-1.0, "\N{MINUS SIGN}1 point")])
 def test_changes_are_whole_points(change: float, words: str) -> None:
     assert points(change) == words
