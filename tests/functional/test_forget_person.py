@@ -313,6 +313,23 @@ def test_a_file_that_the_ledger_does_not_know_stops_it(untouched: list[str], hom
     assert "move it out of the lake" in said
 
 
+def test_a_file_that_another_run_publishes_meanwhile_does_not_stop_it(
+    ids: list[str], standin: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As `moodlog relabel` does: the ledger has its file a moment later."""
+    with workspace_of(standin) as workspace:
+        now = workspace.now() + timedelta(days=1)
+    without = Lake.foreign
+
+    def publishing(lake: Lake, *, since: datetime | None = None) -> list[str]:
+        lake.write(MOODS, moods({"t1": "Sad"}, "m/1", now), created_at=now)
+        return without(lake, since=since)
+
+    monkeypatch.setattr(Lake, "foreign", publishing)  # is called after all files were loaded
+    done = _moodlog("forget", "--user", ids[0], "--yes")
+    assert done.exit_code == 0, done.output
+
+
 def test_a_file_that_is_lost_for_good_can_be_named_and_brings_nobody_back(
     ids: list[str], home: Path, standin: StandIn, tmp_path: Path
 ) -> None:

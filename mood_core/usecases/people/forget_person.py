@@ -31,7 +31,7 @@ from mood_core.store.queries.person_erase import PersonErasure
 from mood_core.text.sanitise import plain
 from mood_core.usecases.batch_writer import BatchWriter
 from mood_core.usecases.collect_responses import drop_pending
-from mood_core.usecases.people.lake_complete import check_nothing_absent, check_nothing_unknown
+from mood_core.usecases.people.lake_complete import check_nothing_absent, check_nothing_unknown, files_of
 from mood_core.usecases.people.whom_to_forget import names_in
 from mood_core.usecases.personal_files import NO_FILES, PersonalFiles
 from mood_core.usecases.remove_rows import replace_by
@@ -97,8 +97,9 @@ def forget_person(
     with named_lock(database, NamedLock.UPKEEP):
         check_nothing_absent(lake, database, without)
         batches = BatchWriter(lake, database)
+        present = files_of(lake)
         batches.load_unloaded(now=now, everywhere=True)
-        check_nothing_unknown(lake, database)
+        check_nothing_unknown(lake, database, present)
         before = tombstone_of(database, user_id)
         PersonErasure(database).begin(user_id, owner, now=now)
         batches.add_tombstone(user_id, now=now)

@@ -18,9 +18,10 @@ def check_nothing_absent(lake: Lake, database: Database, without: Collection[str
     Raises:
         LakeIncomplete: A file is absent.
     """
+    known = entries(database)  # before the files: a run publishes a file first, and then enters it
     paths = {path for dataset in DATASETS for path in (*lake.paths(dataset), *lake.superseded(dataset))}
     replaced = {id_ for path in paths for id_ in lake.replaces(path)}
-    rows = (row for path, row in entries(database).items() if path not in paths | set(without))
+    rows = (row for path, row in known.items() if path not in paths | set(without))
     absent = sorted(row.path for row in rows if row.batch_id not in replaced)
     if absent:
         raise LakeIncomplete(
@@ -30,21 +31,26 @@ def check_nothing_absent(lake: Lake, database: Database, without: Collection[str
         )
 
 
-def check_nothing_unknown(lake: Lake, database: Database) -> None:
-    """Check that every file of the lake is in the ledger and can be read.
+def files_of(lake: Lake) -> set[str]:
+    """Paths of the files of all datasets."""
+    return {path for dataset in DATASETS for path in lake.paths(dataset)}
+
+
+def check_nothing_unknown(lake: Lake, database: Database, before: Collection[str]) -> None:
+    """Check that the ledger has the files of the lake, and that these can be read.
+
+    ``before`` are the files from before all were loaded: another run may have published a later one, and loads it.
 
     Raises:
         LakeIncomplete: A file is unknown.
         BatchCorrupt: A file is damaged.
     """
-    ledger = entries(database)
-    unknown = sorted({path for dataset in DATASETS for path in lake.paths(dataset)} - ledger.keys())
-    unknown += lake.foreign()
+    unknown = [*sorted(files_of(lake).intersection(before) - entries(database).keys()), *lake.foreign()]
     if unknown:
         raise LakeIncomplete(
-            f"{_first(unknown)} in the lake {lake.root} is not in the ledger, so the person may be in it; nothing was"
-            " changed. `moodlog verify` says what is wrong with it; move it out of the lake, delete it if it holds the"
-            " person, and run this again"
+            f"{_first(unknown)} in the lake {lake.root} is not in the ledger and could not be loaded, so the person may"
+            " be in it; nothing was changed. `moodlog verify` says what is wrong with it; move it out of the lake,"
+            " delete it if it holds the person, and run this again"
         )
     for dataset in PERSONAL:
         for path in lake.paths(dataset.name):
