@@ -114,13 +114,13 @@ def _set_up_database(partitions: int | None, *, adopt: bool, as_json: bool) -> N
     """Create moodlog's tables in the configured database, with ``adopt`` beside others. Needs no Prefect server."""
     from mood_core.app.workspace import make_home
     from mood_core.store.engine.database import open_database
-    from mood_core.store.engine.migrate import migrate
+    from mood_core.store.upkeep.update_database import update_database
     from mood_core.usecases.upkeep.partition_database import partition_new_database
 
     settings = load_settings()
     make_home(settings.home)
     with closing(open_database(settings.database)) as database:
-        applied: object = migrate(database, now=utc_now(), adopt=adopt)
+        applied: object = update_database(database, now=utc_now(), adopt=adopt)
         if partitions:
             applied = partition_new_database(database, partitions, now=utc_now()) or applied
     outcome = "changed" if applied else "kept"

@@ -16,7 +16,6 @@ from mood_core.errors import ConfigError
 from mood_core.files.private import make_private_folder, no_core_dumps
 from mood_core.settings import Settings, load_settings, other_names_in_use
 from mood_core.store.engine.database import Database, open_database
-from mood_core.store.engine.migrate import migrate
 from mood_core.store.engine.moves import refuse_moved
 from mood_core.store.locks.named_locks import NamedLock, named_lock
 from mood_core.store.queries.accounts import Accounts
@@ -26,6 +25,7 @@ from mood_core.store.queries.listens import ListenStore
 from mood_core.store.queries.mood_rows import MoodRows
 from mood_core.store.queries.token_rows import TokenRows
 from mood_core.store.quota.calls import CallLedger
+from mood_core.store.upkeep.update_database import update_database
 from mood_core.text.sanitise import plain
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class Parts:
         self._warn_of_other_name()
         database = open_database(self.settings.database)
         self._closing.callback(database.close)
-        migrate(database, now=self.now())
+        update_database(database, now=self.now())
         refuse_moved(database)
         return database
 

@@ -11,11 +11,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
+from mood_core.app.workspace import Workspace
 from mood_core.domain.answers import AskedBecause, MoodAnswer
 from mood_core.domain.records import ListenSource, Track
 from mood_core.lake import open_lake
 from mood_core.lake.arrow_tables import to_table
 from mood_core.lake.schema import AUDIO_FEATURES, LISTENS, MOOD_ANSWERS, MOODS, TRACKS, USERS
+from mood_core.settings import Settings
 from mood_core.store import Database
 from mood_core.store.loading.counted import COUNTED
 from mood_core.store.loading.keep_up import keep_up
@@ -233,3 +235,19 @@ def test_hundreds_of_people_are_counted_in_one_transaction(migrated: Database, t
     batches.add(LISTENS, listens(plays), now=NOW)
     assert keep_up(migrated, step_ms=1) == 402  # PostgreSQL ran out of locks for its temporary tables
     assert query(migrated, "SELECT count(*) FROM _counted_sessions AS c WHERE c.listens = 1")[0][0] >= 400
+
+
+def test_an_upgrade_ranks_again_the_people_whose_ranks_a_migration_removed(migrated: Database, tmp_path: Path) -> None:
+    small_history(open_lake(str(tmp_path / "lake")), migrated)
+    keep_up(migrated, step_ms=1)
+    people = query(migrated, "SELECT user_key FROM _ranked_people ORDER BY user_key")
+    assert people
+    # As before the migration 0088, if it removed the ranks as 0039 and 0057 do.
+    with migrated.write() as connection:
+        connection.execute(text("DROP TABLE _replaced_codes"))
+        connection.execute(text("DELETE FROM _schema_migrations WHERE name LIKE '0088%'"))
+        connection.execute(text("UPDATE _counted_people SET ranked_until_ms = 0"))
+    assert not query(migrated, "SELECT user_key FROM _ranked_people")
+    url = migrated.engine.url.render_as_string(hide_password=False)
+    with Workspace(Settings(home=tmp_path, database_url=url)) as space:
+        assert query(space.database, "SELECT user_key FROM _ranked_people ORDER BY user_key") == people
