@@ -45,6 +45,7 @@ LabelledFile = Annotated[
 ]
 """A CSV or Parquet file of labelled tracks on the machine that runs the flow, or empty."""
 
+Workers = Annotated[int, Field(ge=1, le=64, examples=[2])]
 DatasetFile = Annotated[str, Field(pattern=r"^$|\.(csv|parquet)$", examples=["/data/labelled.csv"])]
 """A CSV or Parquet file to write on the machine that runs the flow, or empty."""
 

@@ -7,6 +7,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
 from flows.options import PRIVATE, RETRYING
+from flows.parameters import Workers
 from flows.progress import ProgressArtifact
 from flows.run_failed import RunFailed, report_no_crash
 from mood_core.app.workspace import Workspace
@@ -14,13 +15,14 @@ from mood_core.usecases.upkeep.verify_lake import Verification
 
 
 @flow(name="verify-lake", flow_run_name="verify the lake", **PRIVATE)
-def verify_lake(deep: bool = False) -> State[Verification]:
+def verify_lake(deep: bool = False, workers: Workers = 1) -> State[Verification]:
     """Compare every file with the ledger, and the ledger with SQL; the run fails if they differ.
 
     Args:
         deep: Compare every row as well, in a temporary database built from the lake.
+        workers: The number of cores to use.
     """
-    found = compare(deep=deep)
+    found = compare(deep=deep, workers=workers)
     for finding in found.findings:
         get_run_logger().error("%s: %s; %s", finding.subject, finding.problem, finding.advice)
     if found.findings:
@@ -32,8 +34,8 @@ def verify_lake(deep: bool = False) -> State[Verification]:
 
 
 @task(name="compare lake and SQL", **RETRYING)
-def compare(*, deep: bool) -> Verification:
+def compare(*, deep: bool, workers: int = 1) -> Verification:
     """Compare the lake, the ledger and SQL."""
     progress = ProgressArtifact("moodlog-verify", "Files compared")
     with Workspace() as workspace:
-        return workspace.verify(deep=deep, progress=progress)
+        return workspace.verify(deep=deep, workers=workers, progress=progress)

@@ -76,11 +76,11 @@ class Workspace(People, Models, Answering):
         parts, now = (self.lake, self.database), self.now()
         return compact(*parts, now=now, before=before, personal_files=self.personal_files, progress=progress)
 
-    def verify(self, *, deep: bool = False, progress: Progress = silent) -> Verification:
-        """Compare lake, ledger and SQL; see ``usecases/upkeep/verify_lake.py``."""
+    def verify(self, *, deep: bool = False, workers: int = 1, progress: Progress = silent) -> Verification:
+        """Compare lake, ledger and SQL on ``workers`` cores; see ``usecases/upkeep/verify_lake.py``."""
         from mood_core.usecases.upkeep.verify_lake import verify
 
-        return verify(self.lake, self.database, now=self.now(), deep=deep, progress=progress)
+        return verify(self.lake, self.database, now=self.now(), deep=deep, workers=workers, progress=progress)
 
     def rebuild(self, *, skip_damaged: bool = False, progress: Progress = silent) -> RebuildReport:
         """Rebuild SQL from the lake; see ``usecases/upkeep/rebuild.py``."""

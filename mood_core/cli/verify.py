@@ -17,22 +17,24 @@ from mood_core.usecases.upkeep.verify_lake import Verification
 
 @click.command
 @click.option("--deep", is_flag=True, help="Also compare every row, in a temporary database made from the lake.")
+@click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Cores to use.")
 @options.as_json
 @click.pass_context
-def command(context: click.Context, deep: bool, as_json: bool) -> None:
+def command(context: click.Context, deep: bool, workers: int, as_json: bool) -> None:
     """Check that the Parquet lake, the ledger and the SQL database agree.
 
     Every file is read and compared with the sha256 in the ledger, and tables are counted. Each finding names the file
-    or table and says what to do. The exit code is 1 if there is a finding.
+    or table and says what to do. The exit code is 1 if there is a finding. It changes nothing, so after an
+    interruption it begins again.
 
     \b
     Examples:
       moodlog verify
-      moodlog verify --deep
+      moodlog verify --deep --workers 4
       moodlog verify --json | jq .findings
     """
     with Workspace() as workspace, count_progress("verifying") as progress:
-        found = workspace.verify(deep=deep, progress=progress)
+        found = workspace.verify(deep=deep, workers=workers, progress=progress)
     if as_json:
         echo_json({"ok": not found.findings, **asdict(found)})
     else:

@@ -33,6 +33,7 @@ from mood_core.store.loading.forgotten_rows import without_forgotten
 from mood_core.store.loading.key_cache import LoadCache, invalidate_labels, key_cache_of
 from mood_core.store.loading.keyed_rows import with_keys
 from mood_core.store.loading.ledger import enter, take_over
+from mood_core.store.loading.people_share import EVERYONE, PeopleShare
 from mood_core.store.loading.person_labels import follow_heads, label_heard, with_own_labels
 from mood_core.store.loading.queues import follow_features, follow_labels, follow_misses, follow_tracks
 from mood_core.store.loading.ranks import forget_ranks_of
@@ -71,8 +72,11 @@ def load_into(
     *,
     now: datetime,
     keep_counts: bool = True,
+    share: PeopleShare = EVERYONE,
 ) -> bool:
     """:func:`load_batch` inside a transaction. Without ``keep_counts``, the caller counts days and totals afterwards.
+
+    Of datasets about people, only the rows of ``share`` are inserted.
 
     The rows of a compacted file are in SQL already if the ledger has every batch that it replaces. Rows of people who
     were forgotten, and gave no new consent before the batch was made, are dropped, and so are rows that an ISRC
@@ -89,7 +93,7 @@ def load_into(
         if not table.num_rows:
             continue
         moved = _moving(connection, table) if file.dataset == "users" else []
-        keyed = with_keys(connection, table, cache.track_keys).select(columns)
+        keyed = share.only(file.dataset, table, with_keys(connection, table, cache.track_keys).select(columns))
         new = _newly_featured(connection, file.dataset, keyed, keep_counts)
         years = release_years(connection, table) if file.dataset == "tracks" else {}
         replaced = replaced_codes(connection, table)

@@ -10,6 +10,7 @@ from mood_core.lake.schema import DATASETS
 from mood_core.store.engine.database import Database
 from mood_core.store.loading.key_cache import key_cache_of
 from mood_core.store.loading.load import load_into
+from mood_core.store.loading.people_share import EVERYONE, PeopleShare
 from mood_core.store.upkeep.rebuilding import keep_rows, restore_rows
 
 
@@ -19,9 +20,12 @@ def fill_database(
     *,
     now: datetime,
     wanted: Callable[[str], bool] = lambda _: True,
+    share: PeopleShare = EVERYONE,
     progress: Callable[[int, int], None] = lambda *_: None,
 ) -> tuple[int, int]:
     """Replace the rows that come from the lake by those of every file whose path is ``wanted``.
+
+    Of datasets about people, only the rows of ``share`` are loaded.
 
     Returns the number of loaded files, and of their rows.
 
@@ -38,7 +42,7 @@ def fill_database(
         cache = key_cache_of(database).begin(connection)
         for number, path in enumerate(paths, start=1):
             file, tables = lake.stream(path)
-            load_into(connection, file, tables, cache, now=now, keep_counts=False)
+            load_into(connection, file, tables, cache, now=now, keep_counts=False, share=share)
             rows += file.row_count
             progress(number, len(paths))
         restore_rows(connection, kept)

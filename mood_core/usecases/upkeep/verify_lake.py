@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from mood_core.errors import BatchCorrupt
-from mood_core.lake import Lake
+from mood_core.lake import BatchFile, Lake
 from mood_core.lake.schema import DATASETS
 from mood_core.store.engine.database import Database
 from mood_core.store.loading.ledger import LedgerRow, entries, newest_batch
@@ -56,6 +57,13 @@ class Verification:
     deep: bool = False
     findings: list[Finding] = field(default_factory=list)
 
+    def add(self, other: Verification) -> None:
+        """Add what was checked and found in other files."""
+        self.files += other.files
+        self.rows += other.rows
+        self.bytes += other.bytes
+        self.findings += other.findings
+
     @property
     def lost(self) -> list[Finding]:
         """The findings about rows that can no longer be read from the lake."""
@@ -63,25 +71,32 @@ class Verification:
 
 
 def verify(
-    lake: Lake, database: Database, *, now: datetime, deep: bool = False, progress: Progress = lambda *_: None
+    lake: Lake,
+    database: Database,
+    *,
+    now: datetime,
+    deep: bool = False,
+    workers: int = 1,
+    progress: Progress = lambda *_: None,
 ) -> Verification:
     """Compare every file with the ledger by its sha256, and the ledger with SQL by counts; ``deep``: row by row.
 
-    The deep comparison fills a temporary database from the lake. Other processes continue meanwhile: the lock is held
-    only to check findings again and to take a snapshot.
+    Files are read by ``workers`` threads. The deep comparison fills a temporary database from the lake, or one in each
+    of ``workers`` processes. Other processes continue meanwhile: the lock is held only to check findings again and to
+    take a snapshot.
 
     Raises:
         StoreBusy: Another process is rewriting the lake.
         StoreError: The database or the lake cannot be read at all.
     """
     parts = 2 if deep else 1
-    found = verify_files(lake, database, progress=lambda done, of: progress(done, of * parts))
+    found = verify_files(lake, database, workers=workers, progress=lambda done, of: progress(done, of * parts))
     found.deep = deep
     _confirm(lake, database, found)
     found.findings += _compare_counts(database)
     found.findings += _half_forgotten(database)
     if deep and not found.lost:
-        found.findings += _compare_rows(lake, database, now, lambda done, of: progress(of + done, of * parts))
+        found.findings += _compare_rows(lake, database, now, workers, lambda done, of: progress(of + done, of * parts))
     return found
 
 
@@ -98,15 +113,16 @@ def verify_files(
     database: Database,
     *,
     wanted: Callable[[str], bool] = lambda _: True,
+    workers: int = 1,
     progress: Progress = lambda *_: None,
 ) -> Verification:
-    """Read the files of the ``wanted`` paths, by default of all, and compare them with the ledger."""
+    """Read the files of the ``wanted`` paths, by default of all, in threads, and compare them with the ledger."""
     found, ledger = Verification(), entries(database)
     present = [path for dataset in DATASETS for path in lake.paths(dataset)]
     paths = [path for path in present if wanted(path)]
-    for number, path in enumerate(paths, start=1):
-        _check_file(lake, path, ledger.get(path), found)
-        _find_forgotten(lake, database, path, found)
+    checks = _in_threads(lambda path: _check_file(lake, database, path, ledger.get(path)), paths, workers)
+    for number, check in enumerate(checks, start=1):
+        found.add(check)
         progress(number, len(paths))
     _wait_for_loading(found, database)
     _correct_unloaded(found, lake, database)
@@ -151,34 +167,56 @@ def _wait_for_loading(found: Verification, database: Database) -> None:
         time.sleep(_POLL_S)
 
 
-def _check_file(lake: Lake, path: str, known: LedgerRow | None, found: Verification) -> None:
-    """Compare one file with its row ``known`` of the ledger."""
-    found.files += 1
+def _in_threads(check: Callable[[str], Verification], paths: Iterable[str], workers: int) -> Iterator[Verification]:
+    """The results in the order of ``paths``; reading and hashing use several cores in threads."""
+    if workers == 1:
+        yield from map(check, paths)
+        return
+    with ThreadPoolExecutor(workers) as threads:
+        try:
+            yield from threads.map(check, paths)
+        finally:
+            threads.shutdown(cancel_futures=True)
+
+
+def _check_file(lake: Lake, database: Database, path: str, known: LedgerRow | None) -> Verification:
+    """Compare one file with its row ``known`` of the ledger, and look for forgotten people in it."""
+    found = Verification(files=1)
     try:
         file, tables = lake.stream(path)
+    except BatchCorrupt as error:
+        found.findings.append(_damaged(path, error, known))
+        return found
+    try:
         if known is None or known.sha256 != file.sha256:
             for _ in tables:
                 pass  # reads every page, each with its checksum
     except BatchCorrupt as error:
-        foreign = Finding("foreign", path, error.message, "move it out of the lake: none of its rows are in SQL")
-        found.findings.append(Finding("damaged", path, error.message, _RESTORE) if known else foreign)
-        return
-    found.rows += file.row_count
-    found.bytes += file.byte_count
-    if known is None:
-        advice = "`moodlog run` loads it, and so does `moodlog rebuild`"
-        found.findings.append(Finding("unloaded", path, "is not in the ledger, so its rows are not in SQL", advice))
-    elif known.sha256 != file.sha256:
-        problem = f"has sha256 {file.sha256[:12]}…, but the ledger says {known.sha256[:12]}…"
-        found.findings.append(Finding("changed", path, problem, _RESTORE))
-
-
-def _find_forgotten(lake: Lake, database: Database, path: str, found: Verification) -> None:
+        found.findings.append(_damaged(path, error, known))
+    else:
+        found.rows, found.bytes = file.row_count, file.byte_count
+        found.findings += _differences(file, known)
     with suppress(BatchCorrupt):  # there is a finding about it already
-        file, _ = lake.stream(path)
         if has_forgotten(lake, database, file):
             problem = "contains rows of a forgotten person; no run or rebuild loads those rows"
             found.findings.append(Finding("forgotten", path, problem, _REMOVE_PERSON))
+    return found
+
+
+def _damaged(path: str, error: BatchCorrupt, known: LedgerRow | None) -> Finding:
+    if known:
+        return Finding("damaged", path, error.message, _RESTORE)
+    return Finding("foreign", path, error.message, "move it out of the lake: none of its rows are in SQL")
+
+
+def _differences(file: BatchFile, known: LedgerRow | None) -> list[Finding]:
+    if known is None:
+        advice = "`moodlog run` loads it, and so does `moodlog rebuild`"
+        return [Finding("unloaded", file.path, "is not in the ledger, so its rows are not in SQL", advice)]
+    if known.sha256 != file.sha256:
+        problem = f"has sha256 {file.sha256[:12]}…, but the ledger says {known.sha256[:12]}…"
+        return [Finding("changed", file.path, problem, _RESTORE)]
+    return []
 
 
 def _missing(row: LedgerRow, replaced: Collection[str]) -> Finding:
@@ -222,7 +260,7 @@ def _compare_counts(database: Database) -> list[Finding]:
     return [Finding("rows", name, problem, _REBUILD) for name, problem in problems]
 
 
-def _compare_rows(lake: Lake, database: Database, now: datetime, progress: Progress) -> list[Finding]:
-    found = compare_rows(lake, database, now, progress)
+def _compare_rows(lake: Lake, database: Database, now: datetime, workers: int, progress: Progress) -> list[Finding]:
+    found = compare_rows(lake, database, now, progress, workers=workers)
     problem = "has {} rows in SQL that differ from the {} rows of the lake"
     return [Finding("rows", f"{table} of {key}", problem.format(*rows), _REBUILD) for table, key, *rows in found]
