@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 from rich.console import Console
@@ -13,6 +13,7 @@ from rich.console import Console
 from flows.run_failed import RunFailed
 from flows.server.runtime import PrefectRuntime, prefect_runtime
 from mood_core.cli import options
+from mood_core.cli.messages import NO_ACCOUNT
 from mood_core.cli.plain_table import table_console
 from mood_core.errors import MoodlogError
 from mood_core.settings import load_settings
@@ -49,12 +50,15 @@ def command(
     """
     from flows.selection import selection_of
     from mood_core.app.workspace import Workspace
+    from mood_core.usecases.nightly.night_report import NightReport
 
     days = first_day, last_day
     selection_of(users, *days)  # invalid options fail before Prefect starts
     settings = load_settings()
     with Workspace(settings) as workspace:
         accounts = workspace.accounts
+        if not accounts.page(1) and workspace.lake.is_empty():
+            _end_with_hint(context, NightReport(dry_run=dry_run), as_json=as_json)
         if accounts.of_spotify(1) or any(account.consented_at for account in accounts.refused()):
             workspace.spotify_app  # noqa: B018 - an app that is not set fails before Prefect starts
     console = Console(stderr=True)
@@ -71,6 +75,16 @@ def command(
         with Workspace() as workspace:
             pulled = sorted({outcome.user_id for outcome in report.outcomes})
             print_report(report, workspace.accounts.all(pulled), table_console())
+    context.exit(report.exit_code)
+
+
+def _end_with_hint(context: click.Context, report: NightReport, *, as_json: bool) -> NoReturn:
+    """End without Prefect, which takes seconds to start: there is nobody to pull, and nothing to load or label."""
+    from flows.report_text import report_json
+
+    click.echo(NO_ACCOUNT, err=True)
+    if as_json:
+        click.echo(json.dumps(report_json(report)))
     context.exit(report.exit_code)
 
 

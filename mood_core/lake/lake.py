@@ -94,6 +94,10 @@ class Lake:
         replaced = set(self._superseded(found))
         return [path for path in found if path not in replaced]
 
+    def is_empty(self) -> bool:
+        """Whether the lake has no batches and no foreign files."""
+        return not any(map(self.paths, DATASETS)) and not self.foreign()
+
     def superseded(self, dataset: str) -> list[str]:
         """Paths of existing batches that a compacted file replaces."""
         return self._superseded(self._found(dataset, None))

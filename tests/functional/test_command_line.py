@@ -131,6 +131,13 @@ def test_an_empty_home_names_both_ways_to_start(home: Path, command: str) -> Non
     assert "moodlog import" in done.output
 
 
+def test_a_run_without_anything_to_do_ends_before_prefect_starts(home: Path) -> None:
+    done = _moodlog("run")
+    assert (done.exit_code, "moodlog import" in done.stderr) == (0, True), done.output
+    assert json.loads(_moodlog("run", "--json").stdout)["verdict"] == "completed"
+    assert not (home / "prefect").exists()
+
+
 def test_a_run_without_an_app_fails_before_prefect_starts(history: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with Workspace() as workspace:
         workspace.tokens.write("ada", b"x", authorised_at=NOW, expected_version=None)

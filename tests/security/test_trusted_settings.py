@@ -17,11 +17,14 @@ from click.testing import CliRunner
 
 from flows.cli import main
 from flows.server.trusted_folder import refuse_untrusted_folder, refuse_untrusted_prefect_settings
+from mood_core.app.workspace import Workspace
 from mood_core.errors import ConfigError
 from mood_core.files.trusted import distrust
+from mood_core.lake.schema import USERS
 from mood_core.settings import load_settings
 from standin import StandIn
 from tests.nights import connect_listeners, point_at, workspace_of
+from tests.store_data import NOW, users
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows keeps permissions elsewhere")
 as_root = pytest.mark.skipif(sys.platform == "win32" or os.geteuid() != 0, reason="only root can act as other users")
@@ -185,6 +188,8 @@ def test_prefects_settings_of_a_shared_folder_are_refused_too(
     folder: Path, shared: Path, monkeypatch: pytest.MonkeyPatch, name: str, text: str, command: list[str]
 ) -> None:
     """Prefect reads them in the working directory; a logging configuration can run any code."""
+    with Workspace() as workspace:  # without people, the run still loads a batch of an earlier one
+        workspace.lake.write(USERS, users(("ada", "UTC")), created_at=NOW)
     _write_as_nobody(shared / name, text)
     monkeypatch.chdir(shared)
     monkeypatch.setenv("PREFECT_LOGGING_LEVEL", "INFO")  # prefect_runtime sets it; it is put back afterwards
