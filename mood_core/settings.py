@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import os
-from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import Literal
@@ -21,6 +20,7 @@ from mood_core.errors import ConfigError
 from mood_core.files.dotenv import EnvFileSource, Names, parsed, read_env_file
 from mood_core.files.outside import absolute
 from mood_core.setting_types import Folder, HeaderText, LakeUrl, Url, Words
+from mood_core.text.hints import did_you_mean
 from mood_core.text.sanitise import plain
 
 log = logging.getLogger(__name__)
@@ -293,5 +293,4 @@ def _warn_of(name: str) -> None:
     """Warn once about an unknown name, which may be a typo."""
     known = {f"MOODLOG_{field.upper()}" for field in Settings.model_fields}
     if name not in known:
-        like = get_close_matches(name, sorted(known), n=1, cutoff=0.8)
-        log.warning("%s is not a setting and is ignored%s", plain(name), f"; did you mean {like[0]}?" if like else "")
+        log.warning("%s is not a setting and is ignored.%s", plain(name), did_you_mean(name, known, most=1, cutoff=0.8))

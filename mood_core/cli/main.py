@@ -8,7 +8,6 @@ import logging
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Any
 
@@ -18,6 +17,7 @@ from click.shell_completion import CompletionItem
 
 from mood_core.cli.terminal import fit_streams
 from mood_core.errors import InputError, MoodlogError
+from mood_core.text.hints import did_you_mean
 
 COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
@@ -105,8 +105,7 @@ class LazyGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command of ``args``; an unknown name is a usage error that names similar ones."""
         if args and args[0] not in self._lazy and not ctx.resilient_parsing:
-            like = get_close_matches(args[0], self._lazy)
-            ctx.fail(f"No such command {args[0]!r}." + (f" Did you mean {' or '.join(like)}?" if like else ""))
+            ctx.fail(f"No such command {args[0]!r}.{did_you_mean(args[0], self._lazy)}")
         return super().resolve_command(ctx, args)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
@@ -153,7 +152,7 @@ def _one_style() -> Iterator[None]:
     except NoArgsIsHelpError:
         raise
     except click.ClickException as error:
-        message, context = f"{error.format_message()}{_like_a_choice(error)}", getattr(error, "ctx", None)
+        message, context = _with_question(error), getattr(error, "ctx", None)
         if context is not None:
             end = "" if message.endswith(("?", ".")) else "."
             message = f"{message}{end} See `{context.command_path} --help`."
@@ -161,13 +160,17 @@ def _one_style() -> Iterator[None]:
         raise kind(message) from None
 
 
-def _like_a_choice(error: click.ClickException) -> str:
-    """The choices that are similar to the wrong value of an option, as a question; empty if no choice is similar."""
+def _with_question(error: click.ClickException) -> str:
+    """The error's message with what is similar to the wrong word, in the same form for every kind of word."""
+    possible = getattr(error, "possibilities", None)  # options, and commands of a group
+    if possible:
+        word = getattr(error, "option_name", None) or getattr(error, "command_name", "")
+        return f"{error.message.rstrip('.')}.{did_you_mean(str(word), possible)}"
     kind = getattr(getattr(error, "param", None), "type", None)
-    if not isinstance(kind, click.Choice) or not error.message.startswith("'"):
-        return ""
-    like = get_close_matches(error.message.split("'")[1], kind.choices)
-    return f" Did you mean {' or '.join(like)}?" if like else ""
+    if isinstance(kind, click.Choice) and error.message.startswith("'"):
+        wrong = error.message.split("'")[1]
+        return f"{error.format_message()}{did_you_mean(wrong, kind.choices)}"
+    return error.format_message()
 
 
 def _system_error(error: OSError) -> MoodlogError:

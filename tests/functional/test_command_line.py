@@ -205,6 +205,22 @@ def test_a_wrong_choice_names_a_similar_one(home: Path, wrong: str, right: str) 
 
 
 @pytest.mark.parametrize(
+    ("words", "question"),
+    [
+        ("historx", "history"),
+        ("users lst", "list"),
+        ("history --bye day", "--by"),
+        ("report --usr ada", "--user or --out"),
+        ("history --by dayy", "day"),
+    ],
+)
+def test_every_wrong_word_is_asked_about_in_one_form(home: Path, words: str, question: str) -> None:
+    said = _moodlog(*words.split()).stderr
+    assert said.partition("Did you mean ")[2].partition("?")[0] == question
+    assert "(Did" not in said
+
+
+@pytest.mark.parametrize(
     "words", ["report", "recap", "history", "ask", "export -u ada", "history -u ada", "users pause x"]
 )
 def test_an_empty_home_names_every_way_to_listens(home: Path, words: str) -> None:

@@ -155,8 +155,8 @@ def test_a_misspelt_name_is_reported_once_with_the_one_that_was_meant(
     load_settings()
     load_settings()
     assert [record.getMessage() for record in caplog.records] == [
-        "MOODLOG_SHARD is not a setting and is ignored; did you mean MOODLOG_SHARDS?",
-        "MOODLOG_SPOTIFY_CLIENTID is not a setting and is ignored; did you mean MOODLOG_SPOTIFY_CLIENT_ID?",
+        "MOODLOG_SHARD is not a setting and is ignored. Did you mean MOODLOG_SHARDS?",
+        "MOODLOG_SPOTIFY_CLIENTID is not a setting and is ignored. Did you mean MOODLOG_SPOTIFY_CLIENT_ID?",
     ]
 
 
