@@ -115,11 +115,11 @@ def _tracks(listens: ListenArrays) -> Answer:
     counts = listens.counts()
     return [
         {
-            "mood": MOODS[mood],
+            "mood": ALL_MOODS[mood],
             **_named(listens.known.rows[at], "track_id", "track", "artists"),
             "listens": int(counts[at]),
         }
-        for mood in range(len(MOODS))
+        for mood in range(len(ALL_MOODS))
         for at in _most(np.where(listens.known.moods == mood, counts, 0))
     ]
 
@@ -128,11 +128,11 @@ def _artists(listens: ListenArrays) -> Answer:
     counts, places = listens.counts(), listens.known.numbers["artists_place"].astype(np.int64)
     _, one_of_each = np.unique(places, return_index=True)
     found: Answer = []
-    for mood in range(len(MOODS)):
+    for mood in range(len(ALL_MOODS)):
         sums = np.bincount(places, np.where(listens.known.moods == mood, counts, 0))[1:]
         for at in _most(sums):
             row = listens.known.rows[one_of_each[at]]
-            found.append({"mood": MOODS[mood], "artists": row.artists, "listens": int(sums[at])})
+            found.append({"mood": ALL_MOODS[mood], "artists": row.artists, "listens": int(sums[at])})
     return found
 
 

@@ -1,4 +1,4 @@
--- The most played tracks of each mood.
+-- The most played tracks of each mood, and of the listens without one.
 SELECT
     mood,
     track_id,
@@ -7,15 +7,15 @@ SELECT
     listens
 FROM (
     SELECT
-        mood,
+        coalesce(mood, 'Unlabelled') AS mood,
         track_id,
         track,
         artists,
         count(*) AS listens,
-        row_number() OVER (PARTITION BY mood ORDER BY count(*) DESC, track_id) AS place
+        row_number() OVER (PARTITION BY coalesce(mood, 'Unlabelled') ORDER BY count(*) DESC, track_id) AS place
     FROM mood_history
-    WHERE user_id = :user AND local_day >= :first AND local_day <= :last AND mood IS NOT NULL
-    GROUP BY mood, track_id, track, artists
+    WHERE user_id = :user AND local_day >= :first AND local_day <= :last
+    GROUP BY coalesce(mood, 'Unlabelled'), track_id, track, artists
 ) AS ranked
 WHERE place <= 8
 ORDER BY mood, place;

@@ -132,6 +132,28 @@ def test_a_period_is_compared_with_the_one_before(browser: Any, tmp_path: Path) 
     close_page(page)
 
 
+@pytest.mark.parametrize("labelled", [True, False])
+def test_listens_without_moods_have_a_story_and_the_next_command(browser: Any, tmp_path: Path, labelled: bool) -> None:
+    with workspace(tmp_path) as space:
+        add_history(space, 60)
+        if not labelled:
+            with space.database.write() as connection:
+                connection.execute(text("DELETE FROM moods"))
+        page = open_page(browser, write_report(space, tmp_path / "page.html"))
+    cards = page.locator("#story .moods > li")
+    assert cards.count() == (4 if labelled else 1)
+    assert page.locator("#moodless").count() == (0 if labelled else 1)
+    if not labelled:
+        assert "Top song" in cards.inner_text()
+        assert "Top artist" in cards.inner_text()
+        assert page.locator("#moodless").inner_text().startswith("No moods yet")
+        assert "moodlog run" in page.locator("#moodless code").first.inner_text()
+        with page.expect_download():
+            page.get_by_role("button", name="Save picture: the story").click()
+    assert page.problems == []
+    close_page(page)
+
+
 def test_one_listen_makes_a_page_that_claims_no_more_than_it_knows(browser: Any, tmp_path: Path) -> None:
     with workspace(tmp_path) as space:
         add_history(space, 1)

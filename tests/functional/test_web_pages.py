@@ -284,6 +284,19 @@ def test_few_listens_are_grey_with_their_number(tmp_path: Path) -> None:
     assert 'class="share few"' in page
 
 
+def test_a_month_without_moods_shows_its_most_played_song_and_where_to_go_on(tmp_path: Path) -> None:
+    with workspace(tmp_path) as space:
+        add_history(space, 4)
+        with space.database.write() as connection:
+            connection.execute(text("DELETE FROM moods"))
+        with served(space) as pages:
+            page = pages.client.get(f"{_PERSON}/2026-11").text
+    story = page.partition('id="story"')[2].partition("</section>")[0]
+    wanted = ("No moods yet", "Top song", "Top artist", f"{_PERSON}/data")
+    assert [words for words in wanted if words not in story] == []
+    assert 'class="mood ' not in story, "four cards without a listen"
+
+
 def test_gaps_and_coverage_are_shown(pages: ServedPages) -> None:
     page = pages.client.get(f"{_PERSON}/data").text
     assert "21 Nov 2026, 13:00" in page

@@ -85,16 +85,16 @@ function saveStory(state, moods) {
     pen.fillRect(x, 280, width, 40);
     x += width;
   }
-  MOODS.forEach((mood, at) => {
+  cardsOf(state).forEach((mood, at) => {
     const top = 368 + at * 226;
     const [track, artist] = ["tracks", "artists"].map((name) => state.period[name].find((row) => row.mood === mood));
     writeSign(pen, mood, left, top, 52);
-    write(pen, `${mood} ${percent(moods[mood], listens)}`, left + 72, top + 42, 44, { weight: 600 });
+    write(pen, mood === "Unlabelled" ? cardTitle(mood) : `${mood} ${percent(moods[mood], listens)}`, left + 72, top + 42, 44, { weight: 600 });
     const most = right - left - 72;
     if (!track) { write(pen, "nothing in this period", left + 72, top + 92, 32, { ink: "soft" }); return; }
     write(pen, track.track, left + 72, top + 98, 36, { most });
     write(pen, track.artists || "", left + 72, top + 142, 30, { ink: "soft", most });
-    if (artist.artists !== track.artists) write(pen, `Top artist: ${artist.artists}`, left + 72, top + 184, 30, { ink: "soft", most });
+    if (artist?.artists && artist.artists !== track.artists) write(pen, `Top artist: ${artist.artists}`, left + 72, top + 184, 30, { ink: "soft", most });
   });
   write(pen, SOURCE, left, 1312, 26, { ink: "soft", most: right - left });
   download(pen, "story");

@@ -75,12 +75,24 @@ function tiles(state) {
     tile(number.format(totals.days), totals.days === 1 ? "day with listens" : "days with listens"));
 }
 
+/** The cards of the story: the moods, or one for all listens of a period in which none has a mood. */
+const cardsOf = (state) => (state.period.totals[0].listens && !state.period.totals[0].labelled ? ["Unlabelled"] : MOODS);
+
+const cardTitle = (mood) => (mood === "Unlabelled" ? "Most played" : mood);
+
+/** Why a period has no moods yet, and the next command: what helps most of its listens. */
+function withoutMoods({ person, period }) {
+  const { unlabelled_reason: reason } = period.unlabelled[0];
+  const found = person.forecast.remedies.find((text) => text.includes(` ${reason}: `));
+  return inCode(`No moods yet: ${found ? found.replace(/^\d+% /, "") : `${reason}; \`moodlog run\` looks again`}.`);
+}
+
 /** A mood with its share, its most played track and artist. */
 function moodCard(mood, moods, state) {
   const [track, artist] = ["tracks", "artists"].map((name) => state.period[name].find((row) => row.mood === mood));
   const line = (words, ...content) => el("div", { class: "top-one" }, el("span", { class: "by" }, words), ...content);
-  return el("li", { class: `mood edge-${mood}` }, el("h3", {}, sign(mood), mood),
-    el("p", { class: "share" }, el("b", {}, percent(moods[mood], state.period.totals[0].listens)), " of the listens"),
+  return el("li", { class: `mood edge-${mood}${mood === "Unlabelled" ? " wide" : ""}` }, el("h3", {}, sign(mood), cardTitle(mood)),
+    mood === "Unlabelled" ? null : el("p", { class: "share" }, el("b", {}, percent(moods[mood], state.period.totals[0].listens)), " of the listens"),
     track ? line("Top song", el("div", { class: "name" }, trackName(track)), el("div", { class: "by" }, track.artists ? bdi(track.artists) : null, `${track.artists ? " · " : ""}${number.format(track.listens)}\u00a0×`)) : el("p", { class: "by" }, "nothing in this period"),
     artist && artist.artists ? line("Top artist", el("div", { class: "name" }, bdi(artist.artists)), el("div", { class: "by" }, `${number.format(artist.listens)}\u00a0×`)) : null);
 }
@@ -92,7 +104,8 @@ function storySection(state) {
   save.addEventListener("click", () => saveStory(state, moods));
   return el("section", { id: "story", "aria-labelledby": "headline", tabindex: "-1" },
     el("div", { class: "head" }, el("p", { id: "headline" }, ...headline(state, moods)), save),
+    cardsOf(state) === MOODS ? null : el("p", { id: "moodless", class: "finding" }, ...withoutMoods(state)),
     el("p", { id: "comparison", class: "finding" }, comparison(state)),
-    tiles(state), el("ul", { class: "moods" }, ...MOODS.map((mood) => moodCard(mood, moods, state))),
+    tiles(state), el("ul", { class: "moods" }, ...cardsOf(state).map((mood) => moodCard(mood, moods, state))),
     foot("Story", [], ["totals", "minutes", "days", "tracks", "artists"], state));
 }
