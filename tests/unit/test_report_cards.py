@@ -143,7 +143,7 @@ def test_no_picture_of_another_program_is_replaced(
     assert Path(file).read_bytes() == mine
     assert [one.name for one in tmp_path.glob("*.png")] == [file], "no card is drawn before the refusal"
     Path(file).write_bytes(b"")
-    for _ in range(2):  # an empty file, and an own picture
+    for _ in range(2):  # an empty file, and a picture of moodlog
         assert CliRunner().invoke(command, options, catch_exceptions=False).exit_code == 0
         with Image.open(file) as picture:
             assert picture.info["Software"] == "moodlog"
