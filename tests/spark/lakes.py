@@ -59,8 +59,8 @@ def name(number: int) -> str:
     return f"track{number:017}"
 
 
-def make_history(home: Path) -> None:
-    """Two people, and the features of 120,000 tracks in six files.
+def make_history(home: Path, rows: int = ROWS) -> None:
+    """Two people, and the features of some 120,000 tracks in six files of ``rows``.
 
     Some features are repeated in a later file with other values, some have no duration, and some of those tracks have
     it from one or two batches of tracks.
@@ -70,7 +70,7 @@ def make_history(home: Path) -> None:
         batches = workspace.batches
         batches.add(USERS, users(("ada", "Europe/Berlin"), ("grace", "America/New_York"), recorded_at=at), now=at)
         for file in range(FILES):
-            batches.add(AUDIO_FEATURES, _features(file), now=at)
+            batches.add(AUDIO_FEATURES, _features(file, rows), now=at)
         for duration in (200_000, 300_000, 999):
             known = tracks(*(name(number) for number in range(3_000, 3_300 + duration // 1_000)))
             durations = pa.array([duration] * known.num_rows, pa.int32())
@@ -79,20 +79,20 @@ def make_history(home: Path) -> None:
         batches.add(LISTENS, listens(heard), now=at)
 
 
-def _features(file: int) -> pa.Table:
+def _features(file: int, rows: int) -> pa.Table:
     random = np.random.default_rng(file)
-    columns: dict[str, Any] = {feature: random.random(ROWS) for feature in FEATURES[:9]}
+    columns: dict[str, Any] = {feature: random.random(rows) for feature in FEATURES[:9]}
     columns |= {"loudness": -30 * columns["loudness"], "tempo": 60 + 120 * columns["tempo"]}
-    first = file * ROWS - 500 * (file > 0)  # repeats 500 of the file before
-    durations = pa.array(random.integers(60_000, 400_000, ROWS), pa.int32())
-    unknown = pa.array((np.arange(ROWS) >= 3_000) & (np.arange(ROWS) < 4_000))
+    first = file * rows - 500 * (file > 0)  # repeats 500 of the file before
+    durations = pa.array(random.integers(60_000, 400_000, rows), pa.int32())
+    unknown = pa.array((np.arange(rows) >= 3_000) & (np.arange(rows) < 4_000))
     return pa.table(
-        {"track_id": [name(first + number) for number in range(ROWS)]}
+        {"track_id": [name(first + number) for number in range(rows)]}
         | columns
         | {
             "duration_ms": pa.compute.if_else(unknown, pa.scalar(None, pa.int32()), durations),
-            "source": ["catalog"] * ROWS,
-            "fetched_at": pa.array([NOW] * ROWS, pa.timestamp("ms", "UTC")),
+            "source": ["catalog"] * rows,
+            "fetched_at": pa.array([NOW] * rows, pa.timestamp("ms", "UTC")),
         }
     )
 
@@ -107,6 +107,13 @@ def moodlog(home: Path, *arguments: str) -> str:
     done = subprocess.run(**command(home, *arguments), capture_output=True, text=True, check=False, timeout=900)
     assert done.returncode == 0, done.stderr
     return str(done.stdout)
+
+
+def with_little_spark(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let Spark shuffle 2 partitions instead of 200, without Java's second compiler: fit for few rows."""
+    lines = "spark.sql.shuffle.partitions 2\nspark.driver.extraJavaOptions -XX:TieredStopAtLevel=1 -XX:+UseSerialGC\n"
+    (folder / "spark-defaults.conf").write_text(lines)
+    monkeypatch.setenv("SPARK_CONF_DIR", str(folder))
 
 
 def labels(home: Path) -> list[tuple[Any, ...]]:

@@ -16,15 +16,14 @@ from mood_core.domain.head_text import StoredHead
 from mood_core.lake.arrow_tables import to_table
 from mood_core.lake.schema import AUDIO_FEATURES, ESTIMATED_FEATURES, LISTENS, MOOD_ANSWERS, MOOD_HEADS, MOODS, USERS
 from mood_core.usecases.batches import Batches
-from tests.spark.lakes import VIEWS, moodlog, needs_spark
+from tests.spark.lakes import VIEWS, moodlog, needs_spark, with_little_spark
 from tests.store_data import NOW, features, listens, moods, query, set_current, small_history, users
 
 pytestmark = [pytest.mark.slow, needs_spark]
 
 
 def test_spark_counts_what_the_views_have(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "spark-defaults.conf").write_text("spark.sql.shuffle.partitions 2\n")  # instead of 200, for speed
-    monkeypatch.setenv("SPARK_CONF_DIR", str(tmp_path))
+    with_little_spark(tmp_path, monkeypatch)
     with Workspace() as workspace:
         _everything_difficult(small_history(workspace.lake, workspace.database))
     moodlog(home, "compact")
