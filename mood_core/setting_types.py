@@ -10,6 +10,7 @@ from pydantic_settings import NoDecode
 
 from mood_core.files.outside import absolute
 from mood_core.http.addresses import has_login, insecure
+from mood_core.text.sanitise import plain
 
 
 def _by_comma(value: object) -> object:
@@ -33,6 +34,19 @@ def _without_login(value: str) -> str:
     if has_login(value):
         raise ValueError("it must have no keys before the bucket; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
     return value
+
+
+def words_of(*known: str) -> AfterValidator:
+    """The check of a setting of :data:`Words` that has only the ``known`` ones; capitals do not matter."""
+
+    def check(words: tuple[str, ...]) -> tuple[str, ...]:
+        small = tuple(word.lower() for word in words)
+        unknown = [word for word in small if word not in known]
+        if unknown:
+            raise ValueError(f"{plain(', '.join(unknown))} is unknown; choose from {', '.join(known)}")
+        return small
+
+    return AfterValidator(check)
 
 
 Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_by_comma)]

@@ -10,7 +10,7 @@ import logging
 import os
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import platformdirs
 from pydantic import AliasChoices, Field, SecretStr, ValidationError
@@ -19,7 +19,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from mood_core.errors import ConfigError
 from mood_core.files.dotenv import EnvFileSource, Names, parsed, read_env_file
 from mood_core.files.outside import absolute
-from mood_core.setting_types import Folder, HeaderText, LakeUrl, Url, Words
+from mood_core.setting_types import Folder, HeaderText, LakeUrl, Url, Words, words_of
 from mood_core.text.hints import did_you_mean
 from mood_core.text.sanitise import plain
 
@@ -91,10 +91,10 @@ class Settings(BaseSettings):
     )
     reccobeats_url: Url = Field(default="https://api.reccobeats.com/v1", description="URL of the ReccoBeats API")
 
-    feature_sources: Words = Field(
+    feature_sources: Annotated[Words, words_of("catalog", "spotify", "reccobeats")] = Field(
         default=("catalog", "spotify", "reccobeats"), description="sources of audio features, in order"
     )
-    resolvers: Words = Field(
+    resolvers: Annotated[Words, words_of("spotify", "deezer", "musicbrainz", "none")] = Field(
         default=("spotify", "deezer", "musicbrainz"),
         description="services that get artists and titles to find tracks known by name only, in order; none for none",
     )

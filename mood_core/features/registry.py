@@ -1,6 +1,6 @@
 """The feature sources by their names in ``MOODLOG_FEATURE_SOURCES``.
 
-A new source is one file in this package and one entry in :data:`SOURCES`.
+A new source is one file in this package, one entry in :data:`SOURCES`, and its name in the setting.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The resolvers by their names in ``MOODLOG_RESOLVERS``.
 
-A new resolver is one file in this package and one entry in :data:`RESOLVERS`.
+A new resolver is one file in this package, one entry in :data:`RESOLVERS`, and its name in the setting.
 """
 
 from __future__ import annotations

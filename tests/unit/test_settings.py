@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from mood_core.errors import ConfigError
+from mood_core.features.registry import SOURCES
+from mood_core.resolvers.registry import RESOLVERS
 from mood_core.settings import load_settings, other_names_in_use
 from mood_core.spotify.callback import check_redirect_uri
 
@@ -59,6 +61,19 @@ def test_the_database_of_another_project_is_not_used(
 def test_lists_are_written_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MOODLOG_CATALOG", "a.csv, b.parquet,")
     assert load_settings().catalog == ("a.csv", "b.parquet")
+
+
+@pytest.mark.parametrize(
+    ("name", "possible"), [("MOODLOG_FEATURE_SOURCES", [*SOURCES]), ("MOODLOG_RESOLVERS", [*RESOLVERS, "none"])]
+)
+def test_a_list_of_services_names_the_possible_ones(
+    monkeypatch: pytest.MonkeyPatch, name: str, possible: list[str]
+) -> None:
+    monkeypatch.setenv(name, ",".join(possible).title())
+    assert getattr(load_settings(), name.removeprefix("MOODLOG_").lower()) == tuple(possible)
+    monkeypatch.setenv(name, f"{possible[0]},foo")
+    with pytest.raises(ConfigError, match=f"{name} is invalid: foo is unknown; choose from {', '.join(possible)}"):
+        load_settings()
 
 
 def test_dot_env_is_read(tmp_path: Path) -> None:
