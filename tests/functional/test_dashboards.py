@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 import html
 import json
 import re
 import subprocess
 import sys
+import textwrap
 from collections.abc import Iterator
 from contextlib import suppress
 from itertools import combinations
@@ -88,6 +90,23 @@ def test_python_blocks_count_what_sql_counts(
     assert sum(count for _, _, count in found) == 400
     if folder == "home/lake":  # in UTC; SQL's days are the person's own
         assert found == [tuple(row) for row in wanted]
+
+
+def test_the_file_for_analysis_of_a_study_has_what_the_view_has(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Workspace() as space:
+        add_history(space, 200)
+        with space.database.read() as connection:
+            listens = connection.execute(text("SELECT sum(listens) FROM mood_daily")).scalar_one()
+    page = (_DOCS / "quickstarts" / "study.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    exec(textwrap.dedent(block), {})  # noqa: S102 - our own page
+    with Path("mood_daily.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert sum(int(row["listens"]) for row in rows) == listens == 200
+    assert {row["display_name"] for row in rows} == {USER.display_name}
 
 
 # -- PostgreSQL: Grafana and Metabase, as the reading user --
