@@ -17,7 +17,8 @@ from pathlib import Path
 from mood_core.lake.schema import DATASETS
 from mood_core.store.engine.database import Database, open_database
 from mood_core.store.engine.migrate import migrate
-from mood_core.store.engine.view_comments import view_meanings
+from mood_core.store.engine.sql_files import sql_files
+from mood_core.store.engine.view_comments import is_inner, table_meanings, view_meanings
 
 PAGE = Path(__file__).with_name("data-dictionary.md")
 
@@ -29,7 +30,7 @@ def data_dictionary() -> str:
         closing(open_database(f"sqlite:///{Path(folder) / 'dictionary.db'}")) as database,
     ):
         migrate(database, now=datetime(2026, 1, 1, tzinfo=UTC))
-        return "\n".join([*_views(database), *_datasets()]) + "\n"
+        return "\n".join([*_views(database), *_tables(), *_datasets()]) + "\n"
 
 
 def _views(database: Database) -> Iterator[str]:
@@ -40,6 +41,15 @@ def _views(database: Database) -> Iterator[str]:
         yield from (f"### {name}", "", view.comment, "", "| column | meaning |", "|---|---|")
         yield from (f"| `{column}` | {meaning} |" for column, meaning in view.columns.items())
         yield ""
+
+
+def _tables() -> Iterator[str]:
+    yield from ("## Tables in SQL", "")
+    yield from ("The facts that the views are made of, with keys and times as numbers.", "")
+    yield from ("| table | meaning |", "|---|---|")
+    meanings = table_meanings(sql_files("schema", "sqlite"))
+    yield from (f"| `{table}` | {meaning} |" for table, meaning in meanings if not is_inner(table))
+    yield ""
 
 
 def _datasets() -> Iterator[str]:

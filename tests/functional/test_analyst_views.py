@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import inspect
 
 from mood_core.domain.intervals import share_interval
 from mood_core.domain.records import ListenSource, Track
@@ -16,6 +18,7 @@ from mood_core.lake.schema import AUDIO_FEATURES, LISTENS, MOODS, TRACKS, USERS
 from mood_core.store import Database
 from mood_core.store.engine import view_comments
 from mood_core.store.engine.migrate import is_current, migrate
+from mood_core.store.engine.sql_files import sql_folder
 from mood_core.store.engine.view_comments import is_inner, view_meanings
 from mood_core.usecases.batches import Batches
 from tests.store_data import NOW, ExtendedListen, features, moods, query, set_current, users
@@ -190,6 +193,16 @@ def test_the_database_explains_its_views(history: Database) -> None:
     }
     assert not [row[0] for row in rows if is_inner(row[0])]
     _is_commented(history, "mood_daily", meanings["mood_daily"].comment, meanings["mood_daily"].columns["share_low"])
+
+
+def test_each_table_of_facts_is_explained_and_the_others_are_moodlogs_own(history: Database) -> None:
+    with history.read() as connection:
+        facts = {table for table in inspect(connection).get_table_names() if not is_inner(table)}
+    page = (sql_folder().parent / "docs" / "data-dictionary.md").read_text(encoding="utf-8")
+    tables = page.partition("## Tables in SQL")[2].partition("\n## ")[0]
+    assert set(re.findall(r"^\| `(\w+)` \| .{20}", tables, re.MULTILINE)) == facts
+    comment = view_meanings(history)["data_dictionary"].comment
+    assert [words for words in ("begin with _", "other tables hold the facts") if words not in comment] == []
 
 
 def _is_commented(history: Database, view: str, comment: str, of_share_low: str) -> None:

@@ -99,13 +99,17 @@ def create_view(connection: Connection, view: SqlFile) -> None:
         connection.execute(query("describe_view"), rows)
 
 
+def table_meanings(schema: Iterable[SqlFile]) -> list[tuple[str, str]]:
+    """Each table of the ``schema`` with its comment."""
+    return [(table, _unwrapped(lines)) for file in schema for table, lines in _TABLE.findall(file.text)]
+
+
 def describe_tables(connection: Connection, schema: Iterable[SqlFile]) -> None:
     """Give the tables of the ``schema`` their comments on PostgreSQL, also in a database that migrations made."""
     if connection.dialect.name == "postgresql":
         comments = [
-            query("comment_on_table", table=table, text=_quoted(_unwrapped(lines))).text
-            for file in schema
-            for table, lines in _TABLE.findall(file.text)
+            query("comment_on_table", table=table, text=_quoted(meaning)).text
+            for table, meaning in table_meanings(schema)
         ]
         _run(connection, *comments)
 
