@@ -137,7 +137,7 @@ def test_names_cannot_become_markup(tmp_path: Path) -> None:
     found = re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.DOTALL)
     assert found is not None
     data = json.loads(found[1])
-    assert {row[2] for row in data["people"][0]["periods"][0]["tracks"]["rows"]} == set(NAMES) - {"plain"}
+    assert {row[2] for row in data["people"][0]["periods"][0]["tracks"]["rows"]} == set(NAMES)
 
 
 @pytest.mark.parametrize("listens", [0, 1])
