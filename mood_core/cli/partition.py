@@ -37,6 +37,8 @@ def command(partitions: int | None, cancel: bool, dry_run: bool, workers: int, a
 
     if (partitions is None) is not cancel:
         raise click.UsageError("give a number of partitions, or --cancel.")
+    if cancel and dry_run:
+        raise click.UsageError("--dry-run only shows what a move needs; give a number of partitions.")
     with Workspace() as workspace:
         database = workspace.database
         size = 0 if partitions is None else size_to_copy(database)

@@ -132,6 +132,7 @@ def test_the_command_moves_a_history_and_says_what_it_needs(database: Database, 
     before = all_digests(database)
     asked = _moodlog("partition", "3", "--dry-run")
     assert "MB" in asked.stdout
+    assert _moodlog("partition", "--cancel", "--dry-run").exit_code == 2
     for partitions, outcome in ((3, "changed"), (3, "kept"), (5, "changed"), (1, "changed")):
         done = _moodlog("partition", str(partitions))
         assert done.exit_code == 0, done.output
@@ -238,13 +239,16 @@ def test_an_interrupted_move_is_cancelled_by_hand_and_by_a_rebuild(database: Dat
 
 
 def test_the_statistics_of_the_whole_table_follow_those_of_its_partitions(database: Database, lake: Lake) -> None:
-    _history(lake, database)
+    rows = "SELECT reltuples FROM pg_class WHERE relname = 'listens'"
     partition_database(database, 2, now=NOW)
+    _history(lake, database)
     with database.write() as connection:
         connection.execute(text("ANALYZE _listens_0_of_2, _listens_1_of_2"))  # as autovacuum does
     with database.write() as connection:
         refresh_statistics(connection)
-    assert query(database, "SELECT reltuples FROM pg_class WHERE relname = 'listens'") == [(1600,)]
+    assert query(database, rows) == [(1600,)]
+    partition_database(database, 3, now=NOW)
+    assert query(database, rows) == [(1600,)]
 
 
 _MOVES = """

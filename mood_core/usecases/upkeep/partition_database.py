@@ -60,6 +60,8 @@ def partition_database(
                 )
         with database.write(durable=True) as connection:
             partitioning.replace_tables(connection, now=now)
+        with database.write() as connection:
+            connection.execute(query("update_statistics"))  # autovacuum never does this for a table with partitions
     return True
 
 
