@@ -202,7 +202,8 @@ class PullListens:
             listens = plural(quarantined, "listen")
             log.warning("account %s: %s quarantined: the time is in the future", user_id, listens)
         oldest = window.oldest_at
-        near = self.stored.plays_since(user_id, oldest - reach(window)) if oldest else []
+        first = oldest or min((listen.played_at for listen in window.listens), default=None)
+        near = self.stored.plays_since(user_id, first - reach(window)) if first else []
         stored = {(listen.played_at, listen.track_id) for listen, _ in near if oldest and listen.played_at >= oldest}
         unknown = [listen for listen in window.listens if (listen.played_at, listen.track_id) not in stored]
         since = unknown[0].played_at - reach(window) if unknown else None
