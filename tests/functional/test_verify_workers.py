@@ -104,6 +104,7 @@ def hang(_part: int, report: Report) -> None:
 
 def hang_in_processes() -> None:
     """Start two processes that never end, and print their ids when both are at work."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background of a shell ignores it
     with child_processes(hang, [0, 1]) as children:
         ids = [child.pid for child in active_children()]
 
