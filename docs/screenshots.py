@@ -59,7 +59,9 @@ def main() -> None:
             _shoot_prefect(browser, home)
             browser.close()
         week = str(date.today() - timedelta(days=7))  # noqa: DTZ011 - any day of the last full week
-        recap = ["recap", "--user", "Ada", "--week", week, "--out", str(_OUT / "recap.png")]
+        picture = _OUT / "recap.png"
+        picture.unlink(missing_ok=True)
+        recap = ["recap", "--user", "Ada", "--week", week, "--out", str(picture)]
         subprocess.run([*moodlog, *recap], check=True)  # noqa: S603
     DRAWN_FROM.write_text(json.dumps(drawn_from(), indent=1) + "\n", encoding="utf-8")
 

@@ -90,7 +90,7 @@ def test_resume_tries_at_once_and_changes_no_plan(
     plan = _account(workspace, standin).permission_retry_at
     refused = _resume(standin, monkeypatch, workspace)
     paused = CliRunner().invoke(main, ["users", "pause", standin.listeners[0].account_id])
-    assert "needs re-authorisation; run `moodlog reconnect`" in paused.stderr
+    assert "needs re-authorisation; run `moodlog reconnect " in paused.stderr
     assert refused.exit_code == 77
     assert "moodlog reconnect" in refused.output
     assert _account(workspace, standin).permission_retry_at == plan
