@@ -13,6 +13,29 @@ SELECT any_columns FROM any_table;
 -- Delete every row.
 DELETE FROM any_table;
 
+-- name: forget_descriptions
+-- PostgreSQL only: leave of each track what the lake describes again, its key.
+UPDATE tracks
+SET name = '', artists = '', album = NULL, duration_ms = NULL, isrc = NULL, release_date = NULL, kind = 'track';
+
+-- name: begin_unknown_tracks
+-- PostgreSQL only: tracks that the lake has not described; those of them that it refers to are removed next.
+CREATE TEMPORARY TABLE unknown_tracks ON COMMIT DROP AS
+SELECT track_key FROM tracks
+WHERE name = '' AND artists = '';
+
+-- name: remove_known_tracks
+-- PostgreSQL only: the tracks that a table refers to stay.
+DELETE FROM unknown_tracks AS x
+USING any_table AS t
+WHERE x.track_key = t.track_key;
+
+-- name: delete_unknown_tracks
+-- PostgreSQL only: delete the tracks that the lake neither describes nor refers to.
+DELETE FROM tracks AS t
+USING unknown_tracks AS x
+WHERE t.track_key = x.track_key;
+
 -- name: unindexed_references
 -- PostgreSQL only: the tables and columns that refer to a table, without an index that begins with the column.
 SELECT
@@ -29,11 +52,6 @@ ORDER BY c.relname;
 -- name: index_reference
 -- PostgreSQL only: add an index for as long as rows are deleted that others could refer to.
 CREATE INDEX any_index ON any_table (any_column);
-
--- name: indexes_of_references
--- PostgreSQL only: the indexes that a rebuild has added.
-SELECT relname FROM pg_class
-WHERE relnamespace = to_regnamespace(quote_ident(current_schema())) AND relkind = 'i' AND relname LIKE '\_rebuild\_%';
 
 -- name: drop_index
 -- Remove an index.

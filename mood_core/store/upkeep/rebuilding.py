@@ -1,4 +1,8 @@
-"""Empties the tables that the lake can fill, and keeps what it cannot: accounts, tokens, the current model."""
+"""Empties the tables that the lake can fill, and keeps what it cannot: accounts, tokens, the current model.
+
+On PostgreSQL the tracks keep their rows and keys, and lose only their descriptions: it would look for rows that refer
+to each deleted track, which takes many times as long as the rest.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ from sqlalchemy import Connection, inspect
 
 from mood_core.store.engine.named_queries import query
 from mood_core.store.engine.statistics import refresh_statistics
-from mood_core.store.engine.tables import tables_about_people
+from mood_core.store.engine.tables import tables_about_people, tables_with
 from mood_core.store.loading.counted import COUNTED, count_people
 from mood_core.store.loading.daily import recount_everything
 from mood_core.store.loading.key_cache import invalidate_keys
@@ -54,22 +58,12 @@ def keep_rows(connection: Connection) -> Kept:
     invalidate_keys(connection)  # first, in the order of loads, because another order could deadlock
     if connection.dialect.name == "postgresql":  # on SQLite the transaction has begun IMMEDIATE
         connection.execute(query("lock_batches"))
-        _index_references(connection)
     rows = kept_rows(connection)
     present = set(inspect(connection).get_table_names())
     for table in (table for table in (*_FILLED_BY_THE_LAKE, *rows, *_REFERRED_TO) if table in present):
-        connection.execute(query("delete_rows", table=table))
+        keeps_keys = table == "tracks" and connection.dialect.name == "postgresql"
+        connection.execute(query("forget_descriptions") if keeps_keys else query("delete_rows", table=table))
     return rows
-
-
-def _index_references(connection: Connection) -> None:
-    """Index what refers to tracks, until the rebuild ends: PostgreSQL would read these tables for each deleted track.
-
-    Deleted rows count until the transaction ends, so empty tables are read as slowly as full ones.
-    """
-    if connection.scalar(query("count_rows", table="tracks")) > _FEW_TRACKS:
-        for table, column in connection.execute(query("unindexed_references"), {"table": "tracks"}).all():
-            connection.execute(query("index_reference", table=table, column=column, index=f"_rebuild_{table}"))
 
 
 def kept_rows(connection: Connection) -> Kept:
@@ -84,6 +78,8 @@ def kept_rows(connection: Connection) -> Kept:
 def restore_rows(connection: Connection, kept: Kept) -> None:
     """Write the kept rows, show the labels of the current model (or else of the newest), and count all days."""
     write_kept(connection, kept)
+    if connection.dialect.name == "postgresql":
+        _delete_unknown_tracks(connection)
     for estimated in ({"estimated": 0}, {"estimated": 1}):
         if connection.scalar(query("has_current_labels"), estimated) is None:
             connection.execute(query("hide_labels"), estimated)
@@ -93,9 +89,21 @@ def restore_rows(connection: Connection, kept: Kept) -> None:
     recount_totals(connection)
     count_people(connection)
     refresh_statistics(connection)
-    if connection.dialect.name == "postgresql":
-        for name in list(connection.scalars(query("indexes_of_references"))):
-            connection.execute(query("drop_index", index=name))
+
+
+def _delete_unknown_tracks(connection: Connection) -> None:
+    """Delete the tracks that the lake does not have: those without a description, to which no loaded row refers."""
+    connection.execute(query("begin_unknown_tracks"))
+    for table in tables_with(connection, "track_key") - {"tracks"}:
+        connection.execute(query("remove_known_tracks", table=table))
+    few = connection.scalar(query("count_rows", table="unknown_tracks")) <= _FEW_TRACKS
+    # PostgreSQL looks for rows that refer to each deleted track; these indexes are there until it has.
+    unindexed = () if few else connection.execute(query("unindexed_references"), {"table": "tracks"}).all()
+    for table, column in unindexed:
+        connection.execute(query("index_reference", table=table, column=column, index=f"_rebuild_{table}"))
+    connection.execute(query("delete_unknown_tracks"))
+    for table, _ in unindexed:
+        connection.execute(query("drop_index", index=f"_rebuild_{table}"))
 
 
 def write_kept(connection: Connection, kept: Kept) -> None:
