@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import re
@@ -56,15 +57,17 @@ def spark_session(master: str, options: Mapping[str, str] | None = None) -> Iter
         # "PySpark does not yet fully support pandas 3": no function of pandas is used.
         warnings.filterwarnings("ignore", message="PySpark does not", category=FutureWarning)
         session = _started(master, options or {})
-        from py4j.protocol import Py4JError
+        from py4j.protocol import Py4JError, Py4JNetworkError
         from pyspark.errors import PySparkException
 
         try:
             yield session
+        except (Py4JNetworkError, ConnectionError, EOFError) as error:  # whatever was asked at that moment
+            raise StoreError("Spark gave up: its Java process has ended; run this again, it continues") from error
         except (PySparkException, Py4JError) as error:
             raise StoreError(f"Spark gave up: {_reason(error)}; run this again, it continues") from error
         finally:
-            session.stop()
+            _stop(session)
 
 
 def check_installed() -> None:
@@ -94,10 +97,19 @@ def _started(master: str, given: Mapping[str, str]) -> SparkSession:
         builder = builder.config(name, value)
     try:
         return builder.getOrCreate()
-    except (PySparkException, Py4JError, OSError) as error:
+    except (PySparkException, Py4JError, OSError, EOFError) as error:
         raise ConfigError(
             f"Spark cannot start with the master {master}: {_reason(error)}; see MOODLOG_SPARK_MASTER"
         ) from error
+
+
+def _stop(session: SparkSession) -> None:
+    """Stop the session; one whose Java process was killed has nothing left to stop."""
+    from py4j.protocol import Py4JError
+
+    with warnings.catch_warnings(), contextlib.suppress(Py4JError, ConnectionError):
+        warnings.filterwarnings("ignore", message="Unable to cleanly shutdown", category=RuntimeWarning)
+        session.stop()
 
 
 def _reason(error: Exception) -> str:
