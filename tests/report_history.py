@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 from pydantic import SecretStr
+from sqlalchemy import text
 
 from mood_core.app.workspace import Workspace
 from mood_core.domain.records import MOODS, AudioFeatures, Gap, Listen, ListenSource, Track, User, to_ms
@@ -18,6 +20,8 @@ from mood_core.settings import Settings
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 NAMES = ("</script><script>alert(1)</script>", "\"quoted\" & 'single'", "😀🎧", "שלום עולם", "x" * 300, "plain")
+PERSON = "/~ada"
+"""The address of the person: the name is markup, so it is the id."""
 USER = User("ada", '<img src=x onerror="alert(2)">', "Europe/Berlin", NOW)
 
 
@@ -26,6 +30,17 @@ def workspace(folder: Path, url: str | None = None) -> Workspace:
     return Workspace(
         Settings(home=folder, database_url=SecretStr(url or f"sqlite:///{folder / 'moodlog.db'}")), now=lambda: NOW
     )
+
+
+@contextmanager
+def labelled_workspace(folder: Path, listens: int) -> Iterator[Workspace]:
+    """A workspace with the person's history, as if the bundled model had labelled it."""
+    with workspace(folder) as space:
+        add_history(space, listens)
+        with space.database.write() as connection:
+            version = space.model_card.model_version
+            connection.execute(text("UPDATE models SET model_version = :version"), {"version": version})
+        yield space
 
 
 def add_history(space: Workspace, listens: int, moods: Sequence[str] = MOODS) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from html import unescape
 
 import httpx
 
@@ -48,3 +50,9 @@ def served(space: Workspace, *, read_only: bool = False) -> Iterator[ServedPages
         server.should_exit = True
         thread.join()
         listener.close()
+
+
+def links(html: str) -> set[str]:
+    """The addresses on this server that a page links to."""
+    found = {unescape(link) for link in re.findall(r'(?:href|src|action)="([^"]*)"', html)}
+    return {link for link in found if link.startswith("/")}
