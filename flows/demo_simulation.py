@@ -14,7 +14,7 @@ from mood_core.domain.records import Listen, Track, from_ms, to_ms
 from mood_core.errors import ConfigError
 from mood_core.lake.arrow_tables import to_table
 from mood_core.lake.schema import LISTENS, TRACKS
-from mood_core.settings import ignore_env_file
+from mood_core.setting_names import ignore_env_file
 from mood_core.spotify.authorise import authorise_by_hand
 from mood_core.spotify.payloads import parse_window
 from mood_core.spotify.tokens import Token

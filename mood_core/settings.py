@@ -1,49 +1,58 @@
-"""All settings, from ``MOODLOG_*`` in the environment or ``.env`` files. Nothing else reads the environment.
-
-The environment takes precedence, then ``.env`` in the working directory, then ``HOME/.env``. HOME is MOODLOG_HOME in
-the environment or in the working directory's ``.env``, or the default. A ``.env`` that others can change is refused.
-"""
+"""All settings, from ``MOODLOG_*`` in the environment or ``.env`` files. Nothing else reads the environment."""
 
 from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Literal
+from types import MappingProxyType
+from typing import Annotated, Any, Literal
 
-import platformdirs
-from pydantic import AliasChoices, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
 from mood_core.errors import ConfigError
-from mood_core.files.dotenv import EnvFileSource, Names, parsed, read_env_file
-from mood_core.files.outside import absolute
-from mood_core.setting_types import Folder, HeaderText, LakeUrl, Url, Words, words_of
+from mood_core.files.dotenv import parsed
+from mood_core.setting_names import default_home, env_files, names_in_use
+from mood_core.setting_types import (
+    Command,
+    Folder,
+    HeaderText,
+    Ipv4,
+    LakeUrl,
+    Networks,
+    Password,
+    PublicUrl,
+    SparkMaster,
+    Url,
+    UserHeader,
+    Users,
+    Words,
+    words_of,
+)
 from mood_core.text.hints import did_you_mean
 from mood_core.text.sanitise import plain
 
 log = logging.getLogger(__name__)
 
-_HOME = "moodlog_home"
-_reads: dict[str, str | None] = {"env_file": ".env"}  # pydantic's own reader does not check the owner
+OTHER_NAMES: Mapping[str, str] = MappingProxyType(
+    {
+        "spotify_client_id": "SPOTIPY_CLIENT_ID",
+        "spotify_client_secret": "SPOTIPY_CLIENT_SECRET",
+        "spotify_redirect_uri": "SPOTIPY_REDIRECT_URI",
+    }
+)
+"""The names of spotipy for an app, by setting. They are used if moodlog's own name is not set."""
 
 
-def default_home() -> Path:
-    """The platform's data folder for moodlog."""
-    return platformdirs.user_data_path("moodlog", appauthor=False)
+class Settings(BaseModel):
+    """The settings. Relative paths are relative to the working directory.
 
+    A setting that is not given comes from the environment or a ``.env`` file.
+    """
 
-class Settings(BaseSettings):
-    """The settings. Relative paths are relative to the working directory."""
-
-    model_config = SettingsConfigDict(
-        env_prefix="MOODLOG_",
-        env_ignore_empty=True,
-        extra="ignore",
-        frozen=True,
-        populate_by_name=True,
-    )
+    model_config = ConfigDict(frozen=True)
 
     home: Folder = Field(
         default_factory=default_home,
@@ -66,17 +75,14 @@ class Settings(BaseSettings):
 
     spotify_client_id: str = Field(
         default="",
-        validation_alias=AliasChoices("MOODLOG_SPOTIFY_CLIENT_ID", "SPOTIPY_CLIENT_ID"),
         description="the app's id in Spotify's developer dashboard",
     )
     spotify_client_secret: SecretStr | None = Field(
         default=None,
-        validation_alias=AliasChoices("MOODLOG_SPOTIFY_CLIENT_SECRET", "SPOTIPY_CLIENT_SECRET"),
         description="the app's secret; optional, and without it refresh tokens rotate",
     )
     spotify_redirect_uri: str = Field(
         default="http://127.0.0.1:8888/callback",
-        validation_alias=AliasChoices("MOODLOG_SPOTIFY_REDIRECT_URI", "SPOTIPY_REDIRECT_URI"),
         description="redirect URI after consent, exactly as registered for the app",
     )
     spotify_api_url: Url = Field(default="https://api.spotify.com/v1", description="URL of the Web API")
@@ -114,7 +120,7 @@ class Settings(BaseSettings):
     contact: HeaderText = Field(
         default="", description="your e-mail address or URL for MusicBrainz, which is not called without one"
     )
-    audio_analyser: str = Field(
+    audio_analyser: Command = Field(
         default="", description="program with arguments that estimates the features of an audio file, see `audio add`"
     )
     audio_analyser_seconds: int = Field(default=300, ge=1, description="most seconds for one audio file")
@@ -126,7 +132,7 @@ class Settings(BaseSettings):
 
     model: Path | None = Field(default=None, description="a model folder; default the bundled one")
     runtime: Literal["auto", "litert", "keras"] = Field(default="auto", description="what runs the model")
-    spark_master: str = Field(
+    spark_master: SparkMaster = Field(
         default="local[*]", description="Apache Spark for --engine spark: local[*], local[N] or spark://host:port"
     )
     shards: int = Field(default=4, ge=1, le=256, description="tasks among which the accounts of a run are split")
@@ -134,24 +140,24 @@ class Settings(BaseSettings):
         default=10_000, ge=1, description="tracks whose features a worker fetches at a time in a run with `share`"
     )
 
-    web_public_url: str = Field(
+    web_public_url: PublicUrl = Field(
         default="",
         description="address at which a reverse proxy serves the live pages, see [web](web.md#reverse-proxy)",
     )
-    web_host: str = Field(default="127.0.0.1", description="IPv4 address on which the live pages listen")
-    web_proxies: Words = Field(
+    web_host: Ipv4 = Field(default="127.0.0.1", description="IPv4 address on which the live pages listen")
+    web_proxies: Networks = Field(
         default=("127.0.0.1",), description="addresses or networks from which the reverse proxy connects"
     )
     web_proxy_user: str = Field(
         default="", description="system user of a reverse proxy on this machine; default the user who runs moodlog"
     )
-    web_user_header: str = Field(
+    web_user_header: UserHeader = Field(
         default="", description="header in which the reverse proxy sends the name of the logged-in user"
     )
-    web_users: Words = Field(
+    web_users: Users = Field(
         default=(), description="the person of each user in that header, as USER=PERSON; PERSON * is for all people"
     )
-    web_password: SecretStr | None = Field(
+    web_password: Password | None = Field(
         default=None, description="password of the live pages at their public address, 12 characters or more"
     )
     web_read_only: bool = Field(default=False, description="the live pages take no answers about moods")
@@ -162,17 +168,14 @@ class Settings(BaseSettings):
     import_max_row_bytes: int = Field(default=2**20, ge=1, description="most bytes of one row of an export")
     import_max_depth: int = Field(default=16, ge=1, description="most nested folders in one archive")
 
+    @model_validator(mode="before")
     @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic's names
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """The environment first, then each ``.env``."""
-        return (init_settings, env_settings, *(EnvFileSource(settings_cls, names) for names in env_files().values()))
+    def _with_environment(cls, given: dict[str, Any]) -> dict[str, Any]:
+        names = names_in_use()
+        found = {field: names.get(f"moodlog_{field}") for field in cls.model_fields}
+        for field, other in OTHER_NAMES.items():
+            found[field] = found[field] or names.get(other.lower())
+        return {field: value for field, value in found.items() if value} | given
 
     @property
     def database(self) -> str:
@@ -222,33 +225,6 @@ class Settings(BaseSettings):
         return self.home / "catalog"
 
 
-def ignore_env_file() -> None:
-    """Stop reading ``.env`` files in this process."""
-    _reads["env_file"] = None
-
-
-def env_files() -> dict[Path, Names]:
-    """Each ``.env`` file with its names (in lower case) and values, in order of precedence.
-
-    Raises:
-        ConfigError: Others can change one of them, or it cannot be read.
-    """
-    name = _reads["env_file"]
-    if name is None:
-        return {}
-    try:
-        here = Path.cwd() / name
-    except FileNotFoundError:  # the working directory has been deleted
-        here = Path(os.devnull) / name
-    near = read_env_file(here)
-    home = parsed(os.environ).get(_HOME) or (near or {}).get(_HOME)
-    there = (Path(home).expanduser() if home else default_home()) / name
-    far = None if absolute(here) == absolute(there) else read_env_file(there)
-    if far and far.pop(_HOME, None):
-        log.warning("MOODLOG_HOME in %s is ignored: set it in the environment", plain(str(there)))
-    return {file: names for file, names in ((here, near), (there, far)) if names is not None}
-
-
 def load_settings() -> Settings:
     """Read the settings.
 
@@ -259,10 +235,8 @@ def load_settings() -> Settings:
         settings = Settings()
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        name = str(first["loc"][0]) if first["loc"] else "a setting"
-        name = name if name.isupper() else f"MOODLOG_{name.upper()}"
         problem = first.get("ctx", {}).get("error") or first["msg"].lower()
-        raise ConfigError(f"{name} is invalid: {problem}") from error
+        raise ConfigError(f"MOODLOG_{str(first['loc'][0]).upper()} is invalid: {problem}") from error
     for names in (parsed(os.environ), *env_files().values()):
         for name in map(str.upper, names):
             if name.startswith("MOODLOG_") and not name.startswith("MOODLOG_TEST_"):
@@ -273,16 +247,14 @@ def load_settings() -> Settings:
 def other_names_in_use(settings: Settings) -> dict[str, str]:
     """Names without ``MOODLOG_`` that are set, and whether each is used.
 
-    ``SPOTIPY_*`` are spotipy's names for an app; they are used if moodlog's own name is not set.
     ``DATABASE_URL`` usually belongs to another project and is not used.
     """
-    given: Names = {}
-    for names in (*reversed(env_files().values()), parsed(os.environ)):
-        given |= names
-    found = {}
-    for name in ("client_id", "client_secret", "redirect_uri"):
-        if given.get(f"spotipy_{name}") and not given.get(f"moodlog_spotify_{name}"):
-            found[f"SPOTIPY_{name.upper()}"] = f"is used because MOODLOG_SPOTIFY_{name.upper()} is not set"
+    given = names_in_use()
+    found = {
+        other: f"is used because MOODLOG_{field.upper()} is not set"
+        for field, other in OTHER_NAMES.items()
+        if other.lower() in given and f"moodlog_{field}" not in given
+    }
     if given.get("database_url") and settings.database_url is None:
         found["DATABASE_URL"] = "is not used: only MOODLOG_DATABASE_URL counts"
     return found

@@ -45,11 +45,22 @@ YEAR = _OneFormat("%Y", "YYYY", "2026", datetime.date)
 CLOCK = _OneFormat("%H:%M", "HH:MM", "08:00", datetime.time)
 """The type of a time of day."""
 
+
+def _checked_master(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    from mood_core.setting_types import spark_master as checked
+
+    try:
+        return value and checked(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error), context, parameter) from None
+
+
 as_json = click.option("--json", "as_json", is_flag=True, help="Write one JSON object to stdout.")
 as_json_lines = click.option("--json", "as_json", is_flag=True, help="Write one JSON object a line to stdout.")
 spark_master = click.option(
     "--master",
     metavar="URL",
+    callback=_checked_master,
     help="Spark's master: local[*], local[N] or spark://host:port; default MOODLOG_SPARK_MASTER.",
 )
 one_person = click.option("-u", "--user", metavar="ID|NAME", help="Show this person; default: everybody.")

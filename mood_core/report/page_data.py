@@ -113,7 +113,9 @@ def _period(listens: ListenArrays, label: str, first: date, last: date) -> dict[
 
 def page_rows(connection: Connection, name: str, values: dict[str, str]) -> list[dict[str, Any]]:
     """The rows of the statement ``name`` as values for JSON."""
-    return plain_rows(dict(row) for row in connection.execute(query(name), values).mappings())
+    found = connection.execute(query(name), values)
+    names = tuple(found.keys())
+    return plain_rows(dict(zip(names, row, strict=True)) for row in found)
 
 
 def plain_rows(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:

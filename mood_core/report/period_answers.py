@@ -180,16 +180,16 @@ def played_ms(listens: ListenArrays) -> NDArray[np.float64]:
 
 def _minutes(listens: ListenArrays) -> Answer:
     ms = played_ms(listens)
-    days, places = np.unique(listens.days, return_inverse=True)
-    timed = np.bincount(places, ms >= 0)
-    sums = np.bincount(places, np.maximum(ms, 0))
+    first = int(listens.days.min(initial=0))
+    places = listens.days - first
+    timed, sums = np.bincount(places, ms >= 0), np.bincount(places, np.maximum(ms, 0))
     return [
         {
-            "day": str(day_of(int(day))),
+            "day": str(day_of(first + int(at))),
             "seconds": int(sums[at]) / 1000 if timed[at] else None,
             "timed": int(timed[at]),
         }
-        for at, day in enumerate(days)
+        for at in np.flatnonzero(np.bincount(places))
     ]
 
 

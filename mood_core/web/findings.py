@@ -7,7 +7,8 @@ from functools import partial
 from pathlib import Path
 
 from mood_core.app.workspace import Workspace
-from mood_core.settings import env_files, other_names_in_use
+from mood_core.setting_names import env_files
+from mood_core.settings import other_names_in_use
 from mood_core.usecases.upkeep.check_health import Finding, Level, account_findings, checked
 from mood_core.usecases.upkeep.check_replica import replica_findings
 from mood_core.usecases.upkeep.check_secrets import encrypted_connection, other_names, private_file, secret_files

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import subprocess
-import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -183,17 +181,3 @@ def test_no_question_of_status_reads_all_listens_on_postgresql(batches: Batches,
     plans = [row[0] for sql in asked for row in query(migrated, f"EXPLAIN ANALYZE {sql}")]
     assert plans
     assert not [line for line in plans if " on listens" in line and "never executed" not in line]
-
-
-_IMPORTS = """
-import sys
-from flows.cli import main
-main(["status"], standalone_mode=False)
-print([name for name in ("numpy", "pyarrow", "prefect", "httpx", "requests") if name in sys.modules], file=sys.stderr)
-"""
-
-
-def test_status_imports_nothing_that_costs_more_than_its_answer(home: Path) -> None:
-    del home
-    done = subprocess.run([sys.executable, "-c", _IMPORTS], capture_output=True, text=True, check=True, timeout=600)
-    assert done.stderr.splitlines()[-1] == "[]"

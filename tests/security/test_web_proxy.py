@@ -23,7 +23,7 @@ from mood_core.domain.records import User
 from mood_core.errors import ConfigError
 from mood_core.lake.arrow_tables import users_table
 from mood_core.lake.schema import USERS
-from mood_core.settings import Settings
+from mood_core.settings import Settings, load_settings
 from mood_core.web.proxy import proxy_of
 from tests.report_history import NOW, add_history, workspace
 from tests.served_pages import ServedPages, served
@@ -257,9 +257,13 @@ def test_the_system_user_of_the_proxy(home: Path) -> None:
         (_PASSWORD | {"web_public_url": "moods.example.org"}, "MOODLOG_WEB_PUBLIC_URL"),
     ],
 )
-def test_wrong_combinations_are_refused(tmp_path: Path, values: dict[str, str], named: str) -> None:
+def test_wrong_combinations_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, values: dict[str, str], named: str
+) -> None:
+    for name, value in {"home": str(tmp_path), **values}.items():
+        monkeypatch.setenv(f"MOODLOG_{name.upper()}", value)
     with pytest.raises(ConfigError) as refused:
-        proxy_of(_settings(tmp_path, **values))
+        proxy_of(load_settings())
     assert named in refused.value.message
     assert "correct horse" not in refused.value.message
     assert "\n" not in refused.value.message

@@ -186,7 +186,20 @@ def test_secrets_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("MOODLOG_SHARDS", "many"), ("MOODLOG_RUNTIME", "torch"), ("MOODLOG_SPOTIFY_DAILY_BUDGET", "-1")],
+    [
+        ("MOODLOG_SHARDS", "many"),
+        ("MOODLOG_RUNTIME", "torch"),
+        ("MOODLOG_SPOTIFY_DAILY_BUDGET", "-1"),
+        ("MOODLOG_SPARK_MASTER", "local[two]"),
+        ("MOODLOG_SPARK_MASTER", "host:7077"),
+        ("MOODLOG_AUDIO_ANALYSER", "python 'analyse.py"),
+        ("MOODLOG_WEB_HOST", "localhost"),
+        ("MOODLOG_WEB_PUBLIC_URL", "https://example.org/moods"),
+        ("MOODLOG_WEB_PROXIES", "proxy.example.org"),
+        ("MOODLOG_WEB_USER_HEADER", "Remote User"),
+        ("MOODLOG_WEB_USERS", "ada"),
+        ("MOODLOG_WEB_PASSWORD", "short"),
+    ],
 )
 def test_a_wrong_setting_is_named_in_one_sentence(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     monkeypatch.setenv(name, value)
@@ -194,3 +207,9 @@ def test_a_wrong_setting_is_named_in_one_sentence(monkeypatch: pytest.MonkeyPatc
         load_settings()
     assert caught.value.message.startswith(f"{name} is invalid: ")
     assert "\n" not in caught.value.message
+
+
+@pytest.mark.parametrize("master", ["local", "local[*]", "local[2]", "local[2,4]", "spark://host:7077", "yarn"])
+def test_a_master_of_spark_has_one_of_its_forms(monkeypatch: pytest.MonkeyPatch, master: str) -> None:
+    monkeypatch.setenv("MOODLOG_SPARK_MASTER", master)
+    assert load_settings().spark_master == master

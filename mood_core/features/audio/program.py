@@ -48,10 +48,7 @@ def program_analyser(command: str, limits: Limits) -> ProgramAnalyser:
     Raises:
         ConfigError: there is no such program.
     """
-    try:
-        arguments = shlex.split(command)
-    except ValueError as error:
-        raise ConfigError(f"{_SETTING} cannot be read ({error}); quote its parts as in a shell") from error
+    arguments = shlex.split(command)
     found = shutil.which(arguments[0]) if arguments else None
     if found is None:
         raise ConfigError(f"{_SETTING}: there is no program {arguments[0] if arguments else ''!r}; give its path")
