@@ -15,7 +15,8 @@ from mood_core.errors import InputError
 from mood_core.exports.addresses import read_addresses
 from mood_core.exports.limits import Limits
 from mood_core.exports.outcomes import RowOutcome
-from mood_core.exports.parse_row import BadRow, ImportFilter, ParsedExport, RowParser
+from mood_core.exports.parse_row import BadRow, ImportFilter, RowParser
+from mood_core.exports.parsed_export import ParsedExport
 from mood_core.exports.rows import RowStream
 from mood_core.exports.sources import JsonFile
 

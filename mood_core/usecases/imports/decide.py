@@ -12,7 +12,7 @@ import numpy as np
 from mood_core.domain.play_rules import SCROBBLED, Play
 from mood_core.domain.records import ListenSource
 from mood_core.exports.outcomes import RowOutcome
-from mood_core.exports.parse_row import ParsedExport
+from mood_core.exports.parsed_export import ParsedExport
 from mood_core.usecases.imports.known_listens import Known
 from mood_core.usecases.imports.plan import (
     Bools,

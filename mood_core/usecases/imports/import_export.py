@@ -15,7 +15,8 @@ from mood_core.domain.records import Gap, User, from_ms
 from mood_core.errors import InputError
 from mood_core.exports.limits import Limits
 from mood_core.exports.outcomes import RowOutcome
-from mood_core.exports.parse_row import ImportFilter, ParsedExport
+from mood_core.exports.parse_row import ImportFilter
+from mood_core.exports.parsed_export import ParsedExport
 from mood_core.exports.reader import read_history
 from mood_core.exports.sources import digest_of, open_export
 from mood_core.store.queries.import_records import ImportRecords

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mood_core.domain.play_rules import Play
-from mood_core.exports.parse_row import ParsedExport
+from mood_core.exports.parsed_export import ParsedExport
 from mood_core.store.queries.import_rows import ImportRows
 from mood_core.usecases.imports.plan import Columns, Ints
 from mood_core.usecases.imports.track_lookup import Catalog, NameSearch

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mood_core.domain.play_matching import pair
 from mood_core.domain.play_rules import Play
 from mood_core.domain.records import ListenSource
-from mood_core.exports.parse_row import Plays
+from mood_core.exports.parsed_export import Plays
 
 _TRACK_SHIFT = 34  # seconds until the year 2514 need 34 bits
 

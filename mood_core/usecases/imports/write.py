@@ -13,7 +13,7 @@ import pyarrow as pa
 from mood_core.domain.play_ends import END_REASONS, decode_ends
 from mood_core.domain.records import Gap, ListenSource, Track, TrackKind, TrackName
 from mood_core.domain.spotify_ids import kind_of
-from mood_core.exports.parse_row import ParsedExport
+from mood_core.exports.parsed_export import ParsedExport
 from mood_core.lake.arrow_tables import to_table
 from mood_core.lake.batch_files import conform
 from mood_core.lake.schema import GAPS, LISTENS, NAMED_PLAYS, TRACK_NAMES, TRACKS, Dataset
