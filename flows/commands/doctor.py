@@ -122,7 +122,7 @@ def _sources(workspace: Workspace) -> list[Finding]:
             level, remedy = Level.WARNING, "nothing, while another source works"
             message = f"has refused this app since {refused[name]}; moodlog retries after 30 days"
         elif source.remote and (problem := _problem_of(source, workspace)):
-            level, message, remedy = Level.WARNING, problem, "wait; the next run calls it again"
+            level, message, remedy = Level.WARNING, problem, "nothing; the next run asks it again"
         findings.setdefault(name, Finding(f"features from {name}", level, message, remedy))
     return list(findings.values()) or [
         Finding("features", Level.BROKEN, "no feature source is in use", "set MOODLOG_FEATURE_SOURCES")
