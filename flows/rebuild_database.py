@@ -15,7 +15,7 @@ from mood_core.usecases.upkeep.rebuild import RebuildReport
 
 @flow(name="rebuild-database", flow_run_name="rebuild the database", **PRIVATE)
 def rebuild_database(skip_damaged: bool = False) -> State[RebuildReport]:
-    """Rebuild the SQL database from the Parquet lake alone, in one transaction.
+    """Rebuild the SQL database from the Parquet lake alone, while it is in use.
 
     Args:
         skip_damaged: Skip files that are missing, damaged or unknown, instead of failing without a change.

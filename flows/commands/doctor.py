@@ -29,6 +29,7 @@ from mood_core.usecases.upkeep.check_health import (
     ghost_findings,
     schedule_finding,
 )
+from mood_core.usecases.upkeep.check_interrupted import interrupted_findings
 from mood_core.usecases.upkeep.check_replica import replica_findings
 from mood_core.usecases.upkeep.check_secrets import (
     encrypted_connection,
@@ -184,6 +185,7 @@ _CHECKS: dict[str, Callable[[Workspace], Finding | list[Finding]]] = {
     "database": _database,
     "database connection": lambda workspace: encrypted_connection(workspace.database),
     "read replica": lambda workspace: replica_findings(workspace.reading),
+    "interrupted work": lambda workspace: interrupted_findings(workspace.database),
     "lake": _lake,
     "model": _model,
     "features": _sources,

@@ -82,13 +82,18 @@ class Workspace(People, Models, Answering):
 
         return verify(self.lake, self.database, now=self.now(), deep=deep, workers=workers, progress=progress)
 
-    def rebuild(self, *, skip_damaged: bool = False, progress: Progress = silent) -> RebuildReport:
-        """Rebuild SQL from the lake; see ``usecases/upkeep/rebuild.py``."""
+    def rebuild(self, *, skip_damaged: bool = False, workers: int = 1, progress: Progress = silent) -> RebuildReport:
+        """Rebuild SQL from the lake on ``workers`` cores; see ``usecases/upkeep/rebuild.py``."""
         from mood_core.usecases.upkeep.rebuild import rebuild
 
-        parts, now = (self.lake, self.database), self.now()
         return rebuild(
-            *parts, now=now, skip_damaged=skip_damaged, personal_files=self.personal_files, progress=progress
+            self.lake,
+            self.database,
+            now=self.now(),
+            skip_damaged=skip_damaged,
+            workers=workers,
+            personal_files=self.personal_files,
+            progress=progress,
         )
 
     def back_up(self, into: Path, *, with_key: bool = False, progress: Progress = silent) -> BackupReport:

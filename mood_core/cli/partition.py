@@ -41,7 +41,7 @@ def command(partitions: int | None, cancel: bool, dry_run: bool, workers: int, a
         raise click.UsageError("--dry-run only shows what a move needs; give a number of partitions.")
     with Workspace() as workspace:
         database = workspace.database
-        size = 0 if partitions is None else size_to_copy(database)
+        size = 0 if partitions is None else size_to_copy(database, partitions)
         if partitions is None:
             outcome = "cancelled" if cancel_partitioning(database) else "kept"
         elif dry_run:

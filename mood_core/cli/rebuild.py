@@ -22,25 +22,28 @@ from mood_core.usecases.upkeep.rebuild import RebuildReport
 
 @click.command
 @click.option("--skip-damaged", is_flag=True, help="Continue without files that are missing, damaged or foreign.")
+@click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Cores to use (PostgreSQL).")
 @options.as_json
-def command(skip_damaged: bool, as_json: bool) -> None:
+def command(skip_damaged: bool, workers: int, as_json: bool) -> None:
     """Rebuild the SQL database from the Parquet lake, row by row.
 
-    This is one transaction: readers see the old rows until it ends, and a crash changes nothing. A damaged database
-    file is moved away first; the new one keeps the accounts that can still be read. Connected accounts and their
-    tokens are not in the lake: they are kept if the database still has them. With a new, empty database, the history
-    is restored and people must connect again.
+    Readers see the old rows until it ends, and a crash changes nothing. On PostgreSQL it is safe to rerun after a
+    crash: it continues where it stopped. On SQLite it begins again. A damaged database file is moved away first; the
+    new one keeps the accounts that can still be read. Connected accounts and their tokens are not in the lake: they
+    are kept if the database still has them. With a new, empty database, the history is restored and people must
+    connect again.
 
     \b
     Examples:
       moodlog rebuild
       moodlog rebuild --skip-damaged
+      moodlog rebuild --workers 4
       MOODLOG_DATABASE_URL=postgresql+psycopg://localhost/moodlog moodlog rebuild
     """
     try:
-        report = _rebuild(skip_damaged)
+        report = _rebuild(skip_damaged, workers)
     except DatabaseDamaged as error:
-        report = _replace(error, skip_damaged)
+        report = _replace(error, skip_damaged, workers)
     if as_json:
         echo_json(asdict(report))
         return
@@ -49,12 +52,12 @@ def command(skip_damaged: bool, as_json: bool) -> None:
     click.echo(f"rebuilt from {report.files} files with {report.rows} rows")
 
 
-def _rebuild(skip_damaged: bool) -> RebuildReport:
+def _rebuild(skip_damaged: bool, workers: int) -> RebuildReport:
     with Workspace() as workspace, count_progress("rebuilding") as progress:
-        return workspace.rebuild(skip_damaged=skip_damaged, progress=progress)
+        return workspace.rebuild(skip_damaged=skip_damaged, workers=workers, progress=progress)
 
 
-def _replace(error: DatabaseDamaged, skip_damaged: bool) -> RebuildReport:
+def _replace(error: DatabaseDamaged, skip_damaged: bool, workers: int) -> RebuildReport:
     """Rebuild into a new file in place of the damaged one, with the accounts that can still be read."""
     file = make_url(load_settings().database).database
     if file is None:
@@ -66,4 +69,4 @@ def _replace(error: DatabaseDamaged, skip_damaged: bool) -> RebuildReport:
         write_kept(connection, kept)
     if not kept.get("_accounts"):
         click.echo("no account could be read from it: people must connect again with `moodlog connect`", err=True)
-    return _rebuild(skip_damaged)
+    return _rebuild(skip_damaged, workers)

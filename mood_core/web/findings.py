@@ -10,6 +10,7 @@ from mood_core.app.workspace import Workspace
 from mood_core.setting_names import env_files
 from mood_core.settings import other_names_in_use
 from mood_core.usecases.upkeep.check_health import Finding, Level, account_findings, checked
+from mood_core.usecases.upkeep.check_interrupted import interrupted_findings
 from mood_core.usecases.upkeep.check_replica import replica_findings
 from mood_core.usecases.upkeep.check_secrets import encrypted_connection, other_names, private_file, secret_files
 from mood_core.web.people import find_person, people_called
@@ -22,6 +23,7 @@ def local_findings(workspace: Workspace) -> list[Finding]:
         "settings": lambda: other_names(other_names_in_use(workspace.settings)),
         "database connection": lambda: encrypted_connection(workspace.database),
         "read replica": lambda: replica_findings(workspace.reading),
+        "interrupted work": lambda: interrupted_findings(workspace.database),
         "model": partial(_model, workspace),
         "users of the live pages": partial(web_user_findings, workspace),
         "accounts": lambda: account_findings(workspace.accounts, workspace.now(), workspace.days_left),

@@ -20,6 +20,10 @@ SELECT pg_advisory_unlock_shared(:family, :number);
 -- PostgreSQL only: wait until no other transaction holds this lock, and hold it until the end of this one.
 SELECT pg_advisory_xact_lock(:key);
 
+-- name: lock_counts
+-- PostgreSQL only: the same for counts. The second schema of a rebuild has a lock of its own.
+SELECT pg_advisory_xact_lock(:key + CASE WHEN to_regclass('_rebuild_origin') IS NULL THEN 0 ELSE 1 END);
+
 -- name: raise_fence
 -- Raise the fencing number of a lock, to an odd number for one process alone.
 UPDATE _fences SET number = number + 1 + number % 2

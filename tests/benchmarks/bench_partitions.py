@@ -56,7 +56,7 @@ def main(total: int, partitions: int, *, with_rebuild: bool) -> None:
             found[-1] |= {name: f"{median_ms(database, sql):.1f} ms" for name, sql in QUESTIONS.items()}
             if with_rebuild:
                 found[-1]["rebuild"] = measured(url, partial(rebuild, lake, database, now=NOW))
-        name = f"move of {size_to_copy(database) / 1e6:.0f} MB to the other"
+        name = f"move of {size_to_copy(database, 1) / 1e6:.0f} MB to the other"
         for column, parts in zip(reversed(found), (1, partitions), strict=True):
             column[name] = measured(url, partial(partition_database, database, parts, now=NOW, workers=2))
         say(f"{'':42} {'one table':>22} {f'{partitions} partitions':>22}")

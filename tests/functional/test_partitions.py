@@ -168,6 +168,8 @@ def test_killed_after_a_step_it_continues_there(database: Database, lake: Lake, 
     _dies_at_step(step)
     _listen(batches, "p1", day=7)
     forget_person("p2", lake, database, owner="test", now=NOW + timedelta(hours=1))
+    sizes = [json.loads(_moodlog("partition", parts, "--dry-run", "--json").stdout)["bytes"] for parts in ("5", "3")]
+    assert (sizes[1] < sizes[0]) == (step > 0)
     seen: list[int] = []
     assert partition_database(database, 3, now=NOW, pages=1, progress=lambda done, _: seen.append(done))
     assert step <= seen[0] < seen[-1]

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
 
 import pytest
 from sqlalchemy import inspect
 
+from mood_core.lake import open_lake
 from mood_core.lake.schema import DATASETS
 from mood_core.store import Database, open_database
 from mood_core.store.engine import migrate
@@ -16,6 +18,7 @@ from mood_core.store.engine.migrate import is_current
 from mood_core.store.engine.sql_files import sql_files
 from mood_core.store.engine.view_comments import is_inner
 from mood_core.usecases.upkeep.partition_database import partition_new_database
+from mood_core.usecases.upkeep.rebuild import rebuild
 from tests.databases import postgres_database
 from tests.store_data import NOW, query
 
@@ -76,6 +79,15 @@ def test_partitions_change_nothing_else_of_the_tables(migrated: Database) -> Non
         assert whole[kind] == before[kind], kind
     partition_new_database(migrated, 1, now=NOW)
     assert _without_grants(_structure(migrated)) == _without_grants(before)
+
+
+@pytest.mark.partitions
+def test_a_rebuild_leaves_the_tables_as_they_are(migrated: Database, tmp_path: Path) -> None:
+    before, rows = _structure(migrated), _rows(migrated)
+    rebuild(open_lake(str(tmp_path / "lake")), migrated, now=NOW)
+    assert _without_grants(_structure(migrated)) == _without_grants(before)
+    changed = {table for table, found in _rows(migrated).items() if found != rows[table]}
+    assert changed <= {"_schema_migrations", "_fences", "_cache_versions"}
 
 
 def _without_grants(structure: dict[str, list[str]]) -> dict[str, list[str]]:

@@ -37,10 +37,6 @@ def migrations_table(connection: Connection) -> str | None:
 
 def tables_about_people(connection: Connection) -> list[str]:
     """The tables with a column ``user_key``, in alphabetical order, so that no table added later is left out."""
-    return sorted(tables_with(connection, "user_key"))
-
-
-def tables_with(connection: Connection, column: str) -> set[str]:
-    """The tables with a column of the name ``column``."""
     columns, parts = inspect(connection).get_multi_columns(), partition_names(connection)
-    return {table for (_, table), found in columns.items() if column in {each["name"] for each in found}} - parts
+    with_people = {table for (_, table), found in columns.items() if "user_key" in {each["name"] for each in found}}
+    return sorted(with_people - parts)

@@ -130,7 +130,7 @@ def serialise_counts(connection: Connection) -> None:
     Called after the rows were inserted; the lock is held until the commit.
     """
     if connection.dialect.name == "postgresql":
-        connection.execute(query("lock_transaction"), {"key": _LOCK})
+        connection.execute(query("lock_counts"), {"key": _LOCK})
 
 
 def _earliest(user_keys: NDArray[np.int64], times_ms: NDArray[np.int64]) -> dict[int, int]:

@@ -84,8 +84,21 @@ def load_into(
     """
     if not enter(connection, file, now):
         return False
-    if take_over(connection, file):
-        return True
+    if not take_over(connection, file):
+        load_rows(connection, file, rows, cache, keep_counts=keep_counts, share=share)
+    return True
+
+
+def load_rows(
+    connection: Connection,
+    file: BatchFile,
+    rows: pa.Table | Iterable[pa.Table],
+    cache: LoadCache,
+    *,
+    keep_counts: bool,
+    share: PeopleShare,
+) -> None:
+    """:func:`load_into` without the ledger."""
     statement = f"load_{file.dataset}"
     columns = _columns_of(query(statement).text)
     for given in [rows] if isinstance(rows, pa.Table) else rows:
@@ -111,7 +124,6 @@ def load_into(
             forget_counts_of_tracks(connection, new)
         if file.dataset == "audio_features" or (file.dataset == "moods" and _has_estimates(table)):
             _replace_estimates(connection, keyed["track_key"].unique().to_pylist(), keep_counts=keep_counts)
-    return True
 
 
 def _wanted(connection: Connection, file: BatchFile, rows: pa.Table) -> pa.Table:

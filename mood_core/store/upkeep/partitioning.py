@@ -36,6 +36,13 @@ def is_begun(connection: Connection) -> bool:
     return connection.dialect.name == "postgresql" and bool(connection.scalar(query("has_partition_steps")))
 
 
+def begun_partitions(connection: Connection) -> int:
+    """The number of partitions of a move that was begun and is not complete; 0 without one."""
+    if not is_begun(connection):
+        return 0
+    return connection.scalar(query("count_partitions"), {"table": _NEW[PARTITIONED[0]]}) or 1
+
+
 def can_continue(connection: Connection, partitions: int) -> bool:
     """Whether a move that was begun leads to ``partitions``, and no table was rewritten since."""
     names = [{"table": table, "new": new} for table, new in _NEW.items()]
@@ -108,9 +115,13 @@ def drop_new_tables(connection: Connection) -> None:
     _run(connection, query("end_partition_steps"))
 
 
-def stored_bytes(connection: Connection) -> int:
-    """The size of the tables that a move copies, with their indexes."""
-    return sum(int(connection.scalar(query("stored_size"), {"table": table}) or 0) for table in PARTITIONED)
+def bytes_left(connection: Connection, partitions: int) -> int:
+    """The size of what a move to ``partitions`` has still to copy, with its indexes."""
+    size = sum(int(connection.scalar(query("stored_size"), {"table": table}) or 0) for table in PARTITIONED)
+    if not is_begun(connection) or not can_continue(connection, partitions):
+        return size
+    planned = steps(connection)
+    return size * sum(not step.is_done for step in planned) // max(len(planned), 1)
 
 
 def _replace(connection: Connection, table: str, new: str) -> None:

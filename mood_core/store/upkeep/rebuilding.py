@@ -1,7 +1,6 @@
 """Empties the tables that the lake can fill, and keeps what it cannot: accounts, tokens, the current model.
 
-On PostgreSQL the tracks keep their rows and keys, and lose only their descriptions: it would look for rows that refer
-to each deleted track, which takes many times as long as the rest.
+A rebuild on PostgreSQL makes new tables instead: see :mod:`mood_core.store.upkeep.second_schema`.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from sqlalchemy import Connection, inspect
 
 from mood_core.store.engine.named_queries import query
 from mood_core.store.engine.statistics import refresh_statistics
-from mood_core.store.engine.tables import tables_about_people, tables_with
+from mood_core.store.engine.tables import tables_about_people
 from mood_core.store.loading.counted import COUNTED, count_people
 from mood_core.store.loading.daily import recount_everything
 from mood_core.store.loading.key_cache import invalidate_keys
@@ -20,7 +19,7 @@ from mood_core.store.loading.keys import keys_of
 from mood_core.store.loading.queues import refill_feature_queue
 from mood_core.store.loading.totals import recount_totals
 
-_FILLED_BY_THE_LAKE = (
+FILLED_BY_THE_LAKE = (
     # Children before what they refer to.
     "_mood_days",
     *COUNTED,
@@ -47,28 +46,24 @@ _FILLED_BY_THE_LAKE = (
     "_batches",
 )
 # Models stay: their weights and which is current are not in the lake.
-_REFERRED_TO = ("users", "tracks", "sources", "end_reasons")
-_FEW_TRACKS = 1000
+REFERRED_TO = ("users", "tracks", "sources", "end_reasons")
 Kept = dict[str, list[dict[str, Any]]]
 """What is in SQL alone: by table, its rows with the id of the person beside the key."""
 
 
 def keep_rows(connection: Connection) -> Kept:
     """Read what the lake does not have, then empty every table that it fills. Other writers wait for the end."""
-    invalidate_keys(connection)  # first, in the order of loads, because another order could deadlock
-    if connection.dialect.name == "postgresql":  # on SQLite the transaction has begun IMMEDIATE
-        connection.execute(query("lock_batches"))
+    invalidate_keys(connection)
     rows = kept_rows(connection)
     present = set(inspect(connection).get_table_names())
-    for table in (table for table in (*_FILLED_BY_THE_LAKE, *rows, *_REFERRED_TO) if table in present):
-        keeps_keys = table == "tracks" and connection.dialect.name == "postgresql"
-        connection.execute(query("forget_descriptions") if keeps_keys else query("delete_rows", table=table))
+    for table in (table for table in (*FILLED_BY_THE_LAKE, *rows, *REFERRED_TO) if table in present):
+        connection.execute(query("delete_rows", table=table))
     return rows
 
 
 def kept_rows(connection: Connection) -> Kept:
     """The rows of people that the lake does not have: accounts, and tables that later versions add."""
-    tables = [table for table in tables_about_people(connection) if table not in (*_FILLED_BY_THE_LAKE, *_REFERRED_TO)]
+    tables = [table for table in tables_about_people(connection) if table not in (*FILLED_BY_THE_LAKE, *REFERRED_TO)]
     return {
         table: [dict(row) for row in connection.execute(query("rows_with_person", table=table)).mappings()]
         for table in tables
@@ -76,10 +71,13 @@ def kept_rows(connection: Connection) -> Kept:
 
 
 def restore_rows(connection: Connection, kept: Kept) -> None:
-    """Write the kept rows, show the labels of the current model (or else of the newest), and count all days."""
+    """Write the kept rows, and count everything."""
     write_kept(connection, kept)
-    if connection.dialect.name == "postgresql":
-        _delete_unknown_tracks(connection)
+    count_everything(connection)
+
+
+def count_everything(connection: Connection) -> None:
+    """Show the labels of the current model (or else of the newest), and count all days and histories."""
     for estimated in ({"estimated": 0}, {"estimated": 1}):
         if connection.scalar(query("has_current_labels"), estimated) is None:
             connection.execute(query("hide_labels"), estimated)
@@ -89,21 +87,6 @@ def restore_rows(connection: Connection, kept: Kept) -> None:
     recount_totals(connection)
     count_people(connection)
     refresh_statistics(connection)
-
-
-def _delete_unknown_tracks(connection: Connection) -> None:
-    """Delete the tracks that the lake does not have: those without a description, to which no loaded row refers."""
-    connection.execute(query("begin_unknown_tracks"))
-    for table in tables_with(connection, "track_key") - {"tracks"}:
-        connection.execute(query("remove_known_tracks", table=table))
-    few = connection.scalar(query("count_rows", table="unknown_tracks")) <= _FEW_TRACKS
-    # PostgreSQL looks for rows that refer to each deleted track; these indexes are there until it has.
-    unindexed = () if few else connection.execute(query("unindexed_references"), {"table": "tracks"}).all()
-    for table, column in unindexed:
-        connection.execute(query("index_reference", table=table, column=column, index=f"_rebuild_{table}"))
-    connection.execute(query("delete_unknown_tracks"))
-    for table, _ in unindexed:
-        connection.execute(query("drop_index", index=f"_rebuild_{table}"))
 
 
 def write_kept(connection: Connection, kept: Kept) -> None:
@@ -116,7 +99,7 @@ def write_kept(connection: Connection, kept: Kept) -> None:
     present = {name: {each["name"] for each in found} for (_, name), found in columns.items()}
     for name, rows in kept.items():
         table = name if name in present else f"_{name}"
-        if table not in present or table in _FILLED_BY_THE_LAKE:
+        if table not in present or table in FILLED_BY_THE_LAKE:
             continue
         keys = keys_of(connection, "users", sorted({row["user_id"] for row in rows}), create=True)
         for row in rows:

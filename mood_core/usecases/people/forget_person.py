@@ -28,6 +28,7 @@ from mood_core.store.locks.named_locks import NamedLock, named_lock, named_lock_
 from mood_core.store.queries.accounts import Accounts
 from mood_core.store.queries.pending_responses import PendingResponses
 from mood_core.store.queries.person_erase import PersonErasure
+from mood_core.store.upkeep import second_schema
 from mood_core.text.sanitise import plain
 from mood_core.usecases.batch_writer import BatchWriter
 from mood_core.usecases.collect_responses import drop_pending
@@ -135,6 +136,7 @@ def _forget(
     progress: Callable[[str], None],
     called: str = "",
 ) -> ForgetReport:
+    second_schema.discard(database)
     erasure, accounts = PersonErasure(database), Accounts(database)
     own = accounts.with_id(user_id)
     names = {called, own.display_name if own else ""}

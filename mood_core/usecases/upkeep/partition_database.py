@@ -81,11 +81,11 @@ def partition_new_database(database: Database, partitions: int, *, now: datetime
     return partition_database(database, partitions, now=now)
 
 
-def size_to_copy(database: Database) -> int:
-    """The bytes that a move copies. Raises like :func:`partition_database`."""
+def size_to_copy(database: Database, partitions: int) -> int:
+    """The bytes that a move has still to copy. Raises like :func:`partition_database`."""
     _refuse_sqlite(database)
     with database.read() as connection:
-        return partitioning.stored_bytes(connection)
+        return partitioning.bytes_left(connection, partitions)
 
 
 def cancel_partitioning(database: Database) -> bool:

@@ -15,6 +15,7 @@ from mood_core.usecases.batches import Batches
 from mood_core.usecases.personal_files import NO_FILES, PersonalFiles
 from mood_core.usecases.remove_rows import clean_lake
 from mood_core.usecases.upkeep.fill_database import fill_database
+from mood_core.usecases.upkeep.fill_second_schema import rebuild_beside
 from mood_core.usecases.upkeep.partition_database import drop_partial_copies
 from mood_core.usecases.upkeep.verify_lake import Finding, Progress, verify_files
 
@@ -36,16 +37,21 @@ def rebuild(
     *,
     now: datetime,
     skip_damaged: bool = False,
+    workers: int = 1,
     personal_files: PersonalFiles = NO_FILES,
     progress: Progress = lambda *_: None,
 ) -> RebuildReport:
-    """Replace all rows that come from the lake, in one transaction: readers see the old rows until its end.
+    """Replace all rows that come from the lake: readers see the old rows until the end.
+
+    On SQLite this is one transaction. On PostgreSQL new tables are filled on ``workers`` cores while pulls continue and
+    labelling waits; run again after a crash, it continues: see ``fill_second_schema.py``.
 
     Rows of forgotten people are never loaded. Accounts, tokens and the choice of the current model are not in the lake:
     they stay if the database has them. ``personal_files`` has the data about people outside lake and SQL.
 
     Raises:
         BatchCorrupt: A file is missing, damaged or foreign, without ``skip_damaged``; nothing is changed.
+        ConfigError: Views of others depend on the tables that PostgreSQL replaces; nothing is changed.
         StoreBusy: Another process is rewriting the lake.
         StoreError: The database or the lake fails; nothing is changed.
     """
@@ -59,7 +65,15 @@ def rebuild(
             raise BatchCorrupt(_sentence(lost))
         skipped = {finding.subject for finding in lost}
         clean_lake(lake, database, now=now)
-        files, rows = fill_database(lake, database, now=now, wanted=lambda path: path not in skipped, progress=progress)
+        if database.dialect == "postgresql":
+            with named_lock(database, NamedLock.LABELS):
+                files, rows = rebuild_beside(
+                    lake, database, now=now, skipped=skipped, workers=workers, progress=progress
+                )
+        else:
+            files, rows = fill_database(
+                lake, database, now=now, wanted=lambda path: path not in skipped, progress=progress
+            )
         if any(path.startswith(f"{FORGOTTEN.name}/") for path in skipped):  # SQL still has the rows of those files
             batches.add(FORGOTTEN, all_tombstones(database), now=now)
     return RebuildReport(files, rows, lost)

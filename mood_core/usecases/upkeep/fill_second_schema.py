@@ -1,0 +1,151 @@
+"""Rebuilds a PostgreSQL database beside the tables that are in use, from where an interrupted rebuild has stopped.
+
+Each file is loaded in a transaction of its own. First those that are not about people, in order; then each worker loads
+the people of its share from all others. Then everything is counted, and what was published meanwhile is loaded as in
+any run. At the end the new tables replace the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime
+
+from mood_core.errors import StoreBusy
+from mood_core.lake import Lake
+from mood_core.lake.schema import DATASETS, PERSONAL, USERS
+from mood_core.store.engine.database import Database, open_database
+from mood_core.store.engine.named_queries import query
+from mood_core.store.engine.statistics import refresh_statistics
+from mood_core.store.loading.key_cache import key_cache_of
+from mood_core.store.loading.ledger import enter, entries, remove
+from mood_core.store.loading.load import load_batch, load_rows
+from mood_core.store.loading.people_share import EVERYONE, PeopleShare
+from mood_core.store.upkeep import second_schema
+from mood_core.store.upkeep.rebuilding import count_everything
+from mood_core.store.upkeep.second_schema import Plan
+from mood_core.usecases.upkeep.child_processes import child_processes
+
+_ATTEMPTS = 3
+_SHARED = tuple(f"{dataset.name}/" for dataset in PERSONAL if dataset is not USERS)
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What one process loads: the people of ``share``, into the database at ``url``."""
+
+    lake: Lake
+    url: str
+    share: PeopleShare
+    now: datetime
+
+
+def rebuild_beside(
+    lake: Lake,
+    database: Database,
+    *,
+    now: datetime,
+    skipped: Collection[str],
+    workers: int,
+    progress: Progress,
+) -> tuple[int, int]:
+    """Replace the rows that come from the lake by those of every file that is not ``skipped``, on ``workers`` cores.
+
+    Returns the number of loaded files, and of their rows. The caller holds the locks of lake and labels. A rebuild that
+    was interrupted continues if the lake still has its files, and the models and tombstones are the same.
+
+    Raises:
+        ConfigError: Views of others depend on the tables, or the user cannot make a schema; nothing is changed.
+        StoreError: The database or the lake fails; the tables in use are not changed.
+    """
+    with second_schema.second_schema(database) as second:
+        present = [path for dataset in DATASETS for path in lake.paths(dataset) if path not in skipped]
+        plan = second_schema.stored_plan(second)
+        wanted = second_schema.fingerprint(database, skipped)
+        if plan is None or plan.fingerprint != wanted or not set(plan.files) <= set(present):
+            plan = Plan(wanted, workers, tuple(present))
+            second_schema.begin(database, second, plan, now=now)
+        if not plan.counted:
+            _load(lake, second, plan, now, progress)
+            with second.load() as connection:
+                refresh_statistics(connection)
+                count_everything(connection)
+                connection.execute(query("end_counting"))
+        while _load_later(lake, second, skipped, now):
+            pass
+        with database.write(durable=True) as connection:
+            second_schema.block_loads(connection)
+            _load_later(lake, second, skipped, now)
+            loaded = entries(second).values()
+            second_schema.replace_tables(connection, now=now)
+        return len(loaded), sum(row.row_count for row in loaded)
+
+
+def _load(lake: Lake, second: Database, plan: Plan, now: datetime, progress: Progress) -> None:
+    about_all = [path for path in plan.files if not path.startswith(_SHARED)]
+    done = set(second.scalars(query("rebuild_steps"), {"share": EVERYONE.number}))
+    for number, path in enumerate(about_all, start=1):
+        if path not in done:
+            _load_step(lake, second, path, EVERYONE, now)
+        progress(number, len(plan.files))
+
+    def report(share: float) -> None:
+        progress(len(about_all) + int(share * (len(plan.files) - len(about_all))), len(plan.files))
+
+    url = second.engine.url.render_as_string(hide_password=False)
+    parts = [_Part(lake, url, PeopleShare(number, plan.shares), now) for number in range(plan.shares)]
+    if len(parts) == 1:
+        _load_share(parts[0], lambda done, of: report(done / of))
+        return
+    with child_processes(_load_share, parts) as children:
+        children.results(report)
+
+
+def _load_share(part: _Part, progress: Progress) -> None:
+    """Load the people of one share from every file that it is not loaded from yet."""
+    with closing(open_database(part.url)) as second:
+        paths = second.scalars(query("rebuild_files"))
+        shared = [path for path in paths if path.startswith(_SHARED)]
+        done = set(second.scalars(query("rebuild_steps"), {"share": part.share.number}))
+        for number, path in enumerate(shared, start=1):
+            if path not in done:
+                _load_step(part.lake, second, path, part.share, part.now)
+            progress(number, len(shared))
+
+
+def _load_step(lake: Lake, second: Database, path: str, share: PeopleShare, now: datetime) -> None:
+    """Load the rows of ``share`` from a file; again if another process was adding the same tracks."""
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
+            _try_step(lake, second, path, share, now)
+        except StoreBusy:
+            if attempt == _ATTEMPTS:
+                raise
+        else:
+            return
+
+
+def _try_step(lake: Lake, second: Database, path: str, share: PeopleShare, now: datetime) -> None:
+    file, tables = lake.stream(path)
+    with second.load() as connection:
+        step = {"path": path, "share": share.number}
+        if connection.execute(query("enter_rebuild_step"), step).first() is None:
+            return
+        cache = key_cache_of(second).begin(connection)
+        load_rows(connection, file, tables, cache, keep_counts=False, share=share)
+        enter(connection, file, now)  # last: a process of another share waits until this one commits
+        remove(connection, file.replaces)
+    cache.committed()
+
+
+def _load_later(lake: Lake, second: Database, skipped: Collection[str], now: datetime) -> int:
+    """Load what was published since the rebuild began; returns the number of files."""
+    known = entries(second).keys()
+    paths = [path for dataset in DATASETS for path in lake.paths(dataset) if path not in skipped and path not in known]
+    for path in paths:
+        file, tables = lake.stream(path)
+        load_batch(second, file, tables, now=now)
+    return len(paths)
