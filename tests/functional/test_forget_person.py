@@ -111,7 +111,7 @@ def test_who_is_only_in_the_lake_goes_too(ids: list[str], standin: StandIn, tmp_
         others = _of_others(workspace, ids[0])
         name = workspace.accounts.all([ids[0]])[0].display_name
         with workspace.database.write() as connection:
-            for table in (*rebuilding._FILLED_BY_THE_LAKE, "_accounts", "_imported_files", *rebuilding._REFERRED_TO):
+            for table in (*rebuilding.FILLED_BY_THE_LAKE, "_accounts", "_imported_files", *rebuilding.REFERRED_TO):
                 connection.execute(text(f"DELETE FROM {table}"))  # noqa: S608
         assert workspace.accounts.all() == []
     unknown = _moodlog("forget", "--user", "nobody", "--yes")

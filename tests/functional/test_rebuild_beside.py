@@ -26,7 +26,7 @@ from mood_core.store.loading.load import load_rows
 from mood_core.store.queries.accounts import Accounts
 from mood_core.store.queries.token_rows import TokenRows
 from mood_core.store.upkeep import second_schema
-from mood_core.store.upkeep.rebuilding import count_everything
+from mood_core.store.upkeep.rebuilding import count_days
 from mood_core.usecases.batches import Batches
 from mood_core.usecases.people.forget_person import forget_person
 from mood_core.usecases.upkeep import fill_second_schema
@@ -76,7 +76,7 @@ def batches(lake: Lake, database: Database) -> Batches:
     made.add(AUDIO_FEATURES, features(_TRACKS[:6]), now=NOW)
     made.add(MOODS, moods(dict.fromkeys(_TRACKS[:6], "Calm")), now=NOW)
     set_current(database, "m/1")
-    for day in range(1, 5):
+    for day in (1, 2, 3, 40):
         _listen(made, *_PEOPLE, day=day)
     TokenRows(database).write("p1", b"secret", authorised_at=NOW, expected_version=None)
     keep_up(database)
@@ -140,12 +140,14 @@ def test_killed_after_some_files_it_goes_on_with_the_others(
     assert not {path for path, _ in done} & set(loaded)
     assert report.files == len(query(database, "SELECT * FROM _batches")) == 10
     assert query(database, "SELECT count(*) FROM listens") == [(441,)]
+    assert query(database, "SELECT count(*) FROM _counted_people WHERE ranked_until_ms > 0")[0][0] > 9
     assert [account.state for account in Accounts(database).all() if account.user_id == "p1"] == ["active"]
     assert _is_as_new(lake, database, tmp_path)
 
 
 @pytest.mark.parametrize(
-    ("module", "step"), [(fill_second_schema, "count_everything"), (second_schema, "replace_tables")]
+    ("module", "step"),
+    [(fill_second_schema, "count_days"), (fill_second_schema, "rank_some"), (second_schema, "replace_tables")],
 )
 def test_killed_near_the_end_it_is_run_again(
     database: Database,
@@ -183,10 +185,10 @@ def test_pulls_and_readers_go_on_beside_several_workers(
             TokenRows(database).write("p2", b"another", authorised_at=NOW, expected_version=None)
 
     def beside_counting(connection: Connection) -> None:
-        count_everything(connection)
+        count_days(connection)
         _listen(batches, "p1", "p4", day=9)
 
-    monkeypatch.setattr(fill_second_schema, "count_everything", beside_counting)
+    monkeypatch.setattr(fill_second_schema, "count_days", beside_counting)
     rebuild(lake, database, now=_LATER, workers=2, progress=meanwhile)
     assert (counts[0], counts[-1]) == (432, 459)
     assert sum(account.state == "active" for account in Accounts(database).all()) == 2
@@ -317,7 +319,7 @@ def test_a_killed_process_is_followed_by_another_until_the_rebuild_is_complete(
     """Killed with its workers at a later line each time; in between a person listens."""
     script = tmp_path / "rebuilds.py"
     script.write_text(_REBUILDS)
-    for attempt in range(12):
+    for attempt in range(20):
         with subprocess.Popen(
             [sys.executable, script, url, lake.root, _LATER.isoformat()], stdout=subprocess.PIPE, text=True
         ) as process:

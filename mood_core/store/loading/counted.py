@@ -51,7 +51,7 @@ _DAY_MS = 86_400_000
 STEP_MS = 7 * _DAY_MS
 RECENT_MS = 7 * _DAY_MS
 _SOUNDS = FEATURES[:9]
-_PEOPLE_AT_ONCE = 100
+PEOPLE_AT_ONCE = 100
 
 
 def is_due(connection: Connection, *, step_ms: int = STEP_MS, recent_ms: int = RECENT_MS) -> bool:
@@ -60,15 +60,22 @@ def is_due(connection: Connection, *, step_ms: int = STEP_MS, recent_ms: int = R
     return due is not None or bool(people_to_rank(connection))
 
 
+def people_to_count(
+    connection: Connection, *, step_ms: int = STEP_MS, recent_ms: int = RECENT_MS
+) -> Sequence[Row[Any]]:
+    """The people of whom at least ``step_ms`` are not counted yet, and from when until when."""
+    return connection.execute(query("people_to_count"), {"step": step_ms, "recent": recent_ms}).all()
+
+
 def count_people(connection: Connection, *, step_ms: int = STEP_MS, recent_ms: int = RECENT_MS) -> int:
     """Count the history of the people of whom at least ``step_ms`` are not counted yet; returns their number.
 
     The last ``recent_ms`` stay uncounted; ranks include them. No other transaction may change counts meanwhile.
     """
-    people = connection.execute(query("people_to_count"), {"step": step_ms, "recent": recent_ms}).all()
+    people = people_to_count(connection, step_ms=step_ms, recent_ms=recent_ms)
     cache = KeyCache()
-    for first in range(0, len(people), _PEOPLE_AT_ONCE):
-        _count_some(connection, cache, people[first : first + _PEOPLE_AT_ONCE])
+    for first in range(0, len(people), PEOPLE_AT_ONCE):
+        count_some(connection, cache, people[first : first + PEOPLE_AT_ONCE])
     rank_people(connection)
     return len(people)
 
@@ -116,8 +123,8 @@ def forget_counts_of_tracks(connection: Connection, track_keys: Sequence[int]) -
         forget_counts_after(connection, dict(earliest))
 
 
-def _count_some(connection: Connection, cache: KeyCache, people: Sequence[Row[Any]]) -> None:
-    """Count some people's listens, and write each kind of count at once.
+def count_some(connection: Connection, cache: KeyCache, people: Sequence[Row[Any]]) -> None:
+    """Count the listens of some of :func:`people_to_count`, and write each kind of count at once.
 
     Each insert of many rows makes a temporary table, and PostgreSQL has room for some thousands in a transaction.
     """

@@ -54,12 +54,16 @@ def rank_people(connection: Connection) -> int:
     people = people_to_rank(connection)
     cache = KeyCache()
     for first in range(0, len(people), _PEOPLE_AT_ONCE):
-        ids = people[first : first + _PEOPLE_AT_ONCE]
-        for table in RANKED:
-            connection.execute(query("delete_counted", table=table), {"ids": ids})
-        _rank(connection, cache, ids)
-        connection.execute(query("ranks_hold"), {"ids": ids})
+        rank_some(connection, cache, people[first : first + _PEOPLE_AT_ONCE])
     return len(people)
+
+
+def rank_some(connection: Connection, cache: KeyCache, ids: list[int]) -> None:
+    """Rank again for people who are counted, by their keys."""
+    for table in RANKED:
+        connection.execute(query("delete_counted", table=table), {"ids": ids})
+    _rank(connection, cache, ids)
+    connection.execute(query("ranks_hold"), {"ids": ids})
 
 
 def forget_ranks_of(connection: Connection, track_keys: Sequence[int]) -> None:

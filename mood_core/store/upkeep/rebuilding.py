@@ -73,11 +73,13 @@ def kept_rows(connection: Connection) -> Kept:
 def restore_rows(connection: Connection, kept: Kept) -> None:
     """Write the kept rows, and count everything."""
     write_kept(connection, kept)
-    count_everything(connection)
+    count_days(connection)
+    count_people(connection)
+    refresh_statistics(connection)
 
 
-def count_everything(connection: Connection) -> None:
-    """Show the labels of the current model (or else of the newest), and count all days and histories."""
+def count_days(connection: Connection) -> None:
+    """Show the labels of the current model (or else of the newest), and count all days, totals and queues."""
     for estimated in ({"estimated": 0}, {"estimated": 1}):
         if connection.scalar(query("has_current_labels"), estimated) is None:
             connection.execute(query("hide_labels"), estimated)
@@ -85,8 +87,6 @@ def count_everything(connection: Connection) -> None:
     recount_everything(connection)
     refill_feature_queue(connection)
     recount_totals(connection)
-    count_people(connection)
-    refresh_statistics(connection)
 
 
 def write_kept(connection: Connection, kept: Kept) -> None:

@@ -1,8 +1,8 @@
 """Rebuilds a PostgreSQL database beside the tables that are in use, from where an interrupted rebuild has stopped.
 
 Each file is loaded in a transaction of its own. First those that are not about people, in order; then each worker loads
-the people of its share from all others. Then everything is counted, and what was published meanwhile is loaded as in
-any run. At the end the new tables replace the others.
+the people of its share from all others. Days are counted in one transaction, histories by some people at once, again by
+all workers. What was published meanwhile is loaded as in any run. At the end the new tables replace the others.
 """
 
 from __future__ import annotations
@@ -18,12 +18,14 @@ from mood_core.lake.schema import DATASETS, PERSONAL, USERS
 from mood_core.store.engine.database import Database, open_database
 from mood_core.store.engine.named_queries import query
 from mood_core.store.engine.statistics import refresh_statistics
-from mood_core.store.loading.key_cache import key_cache_of
+from mood_core.store.loading.counted import PEOPLE_AT_ONCE, count_some, people_to_count
+from mood_core.store.loading.key_cache import KeyCache, key_cache_of
 from mood_core.store.loading.ledger import enter, entries, remove
 from mood_core.store.loading.load import load_batch, load_rows
 from mood_core.store.loading.people_share import EVERYONE, PeopleShare
+from mood_core.store.loading.ranks import rank_some
 from mood_core.store.upkeep import second_schema
-from mood_core.store.upkeep.rebuilding import count_everything
+from mood_core.store.upkeep.rebuilding import count_days
 from mood_core.store.upkeep.second_schema import Plan
 from mood_core.usecases.upkeep.child_processes import child_processes
 
@@ -72,8 +74,11 @@ def rebuild_beside(
             _load(lake, second, plan, now, progress)
             with second.load() as connection:
                 refresh_statistics(connection)
-                count_everything(connection)
+                count_days(connection)
                 connection.execute(query("end_counting"))
+        _in_shares(_count_share, _parts(lake, second, plan, now), lambda _: None)
+        with second.write() as connection:
+            refresh_statistics(connection)
         while _load_later(lake, second, skipped, now):
             pass
         with database.write(durable=True) as connection:
@@ -95,12 +100,20 @@ def _load(lake: Lake, second: Database, plan: Plan, now: datetime, progress: Pro
     def report(share: float) -> None:
         progress(len(about_all) + int(share * (len(plan.files) - len(about_all))), len(plan.files))
 
+    _in_shares(_load_share, _parts(lake, second, plan, now), report)
+
+
+def _parts(lake: Lake, second: Database, plan: Plan, now: datetime) -> list[_Part]:
     url = second.engine.url.render_as_string(hide_password=False)
-    parts = [_Part(lake, url, PeopleShare(number, plan.shares), now) for number in range(plan.shares)]
+    return [_Part(lake, url, PeopleShare(number, plan.shares), now) for number in range(plan.shares)]
+
+
+def _in_shares(work: Callable[[_Part, Progress], None], parts: list[_Part], report: Callable[[float], None]) -> None:
+    """Do the ``work`` of each part in a process of its own; that of a single one in this process."""
     if len(parts) == 1:
-        _load_share(parts[0], lambda done, of: report(done / of))
+        work(parts[0], lambda done, of: report(done / of))
         return
-    with child_processes(_load_share, parts) as children:
+    with child_processes(work, parts) as children:
         children.results(report)
 
 
@@ -114,6 +127,21 @@ def _load_share(part: _Part, progress: Progress) -> None:
             if path not in done:
                 _load_step(part.lake, second, path, part.share, part.now)
             progress(number, len(shared))
+
+
+def _count_share(part: _Part, progress: Progress) -> None:
+    """Count the histories of the people of one share who are not counted yet, some in each transaction."""
+    with closing(open_database(part.url)) as second:
+        with second.read() as connection:
+            people = people_to_count(connection)
+        own = [person for person in people if person.user_key % part.share.shares == part.share.number]
+        cache = KeyCache()
+        for first in range(0, len(own), PEOPLE_AT_ONCE):
+            some = own[first : first + PEOPLE_AT_ONCE]
+            with second.write() as connection:
+                count_some(connection, cache, some)
+                rank_some(connection, cache, [person.user_key for person in some])
+            progress(first + len(some), len(own))
 
 
 def _load_step(lake: Lake, second: Database, path: str, share: PeopleShare, now: datetime) -> None:
