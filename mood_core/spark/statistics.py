@@ -13,7 +13,7 @@ from mood_core.domain.moods import label
 from mood_core.domain.personal_head import apply_head
 from mood_core.domain.records import MOODS
 from mood_core.lake import Lake
-from mood_core.spark.session import spark_session
+from mood_core.spark.session import SHORT_JAVA, spark_session
 from mood_core.spark.tables import create_view, loaded_paths
 from mood_core.store.engine.database import Database
 from mood_core.store.engine.sql_files import sql_file
@@ -28,7 +28,7 @@ STATISTICS = ("mood_weekly_everybody", "mood_by_hour_everybody", "feature_covera
 """The statistics: by week, by hour of the day, and by feature source."""
 
 _READ = ("forgotten", "users", "listens", "audio_features", "estimated_features", "moods", "mood_answers", "mood_heads")
-_VIEWS = ("kept_out", "people", "heard", "labels", "answered", "sources")
+_VIEWS = ("people", "heard", "labels", "answered", "sources")
 _OWN = "user_id string, track_id string, mood string"
 
 
@@ -42,19 +42,23 @@ def statistics_by_spark(master: str, lake: Lake, database: Database) -> dict[str
         ConfigError: Spark is not installed, or the cluster cannot be reached.
         StoreError: Spark gives up.
     """
-    with spark_session(master) as spark:
+    with spark_session(master, SHORT_JAVA) as spark:
         for name in _READ:
             create_view(spark, lake, name, loaded_paths(lake, database, name))
         spark.udf.register("person_hash", person_hash)
         current = [(current_version(database, estimated=estimated), estimated) for estimated in (False, True)]
         models = spark.createDataFrame(current, "model_version string, estimated boolean")
         models.createOrReplaceTempView("current_models")
+        _keep(spark, "kept_out")
         for name in _VIEWS:
             _run(spark, name).createOrReplaceTempView(name)
-        _periods(spark).createOrReplaceTempView("utc_offsets")
-        of_heads = _run(spark, "labels_to_map").mapInArrow(map_by_heads, _OWN)
-        spark.table("answered").unionByName(of_heads).createOrReplaceTempView("own_labels")
-        _run(spark, "listen_counts").cache().createOrReplaceTempView("listen_counts")
+        _periods(spark).createOrReplaceTempView("utc_periods")
+        _run(spark, "utc_offsets").createOrReplaceTempView("utc_offsets")
+        own_labels = spark.table("answered")
+        if _keep(spark, "heads"):
+            own_labels = own_labels.unionByName(_run(spark, "labels_to_map").mapInArrow(map_by_heads, _OWN))
+        own_labels.createOrReplaceTempView("own_labels")
+        _keep(spark, "listen_counts")
         return {name: _run(spark, name).toArrow() for name in STATISTICS}
 
 
@@ -80,6 +84,13 @@ def _periods(spark: SparkSession) -> DataFrame:
     zones = {row.timezone for row in spark.table("people").select("timezone").distinct().collect()} | {"UTC"}
     rows = [(zone, *period) for zone in sorted(zones) for period in offset_periods(zone)]
     return spark.createDataFrame(rows, "timezone string, starts_at_ms bigint, ends_at_ms bigint, offset_s bigint")
+
+
+def _keep(spark: SparkSession, name: str) -> int:
+    """Compute a view of few rows now; returns their number. Spark omits joins with what it knows to be empty."""
+    rows: pa.Table = _run(spark, name).toArrow()
+    spark.createDataFrame(rows).createOrReplaceTempView(name)
+    return int(rows.num_rows)
 
 
 def _run(spark: SparkSession, name: str) -> DataFrame:

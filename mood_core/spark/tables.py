@@ -38,7 +38,8 @@ def create_view(spark: SparkSession, lake: Lake, dataset: str, paths: Sequence[s
 
     schema = from_arrow_schema(spark_schema(dataset))
     if not paths:
-        rows = spark.createDataFrame([], schema).withColumn("batch", lit(""))
+        # From Arrow: Spark then knows that the table is empty, and omits joins with it.
+        rows = spark.createDataFrame(spark_schema(dataset).empty_table(), schema).withColumn("batch", lit(""))
     elif lake.is_local:
         files = spark.read.schema(schema).parquet(*(_address(lake, path) for path in paths))
         rows = files.withColumn("batch", col("_metadata.file_name"))

@@ -1,5 +1,5 @@
--- Spark SQL: every listen once, without those of forgotten people.
-SELECT DISTINCT
+-- Spark SQL: the listens without those of forgotten people. A listen that was written again is in it again.
+SELECT
     l.user_id,
     unix_millis(l.played_at) AS played_at_ms,
     l.track_id

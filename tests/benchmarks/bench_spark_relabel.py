@@ -38,7 +38,7 @@ _SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER: Java's process is then waited for her
 
 def main(tracks: int) -> None:
     """Label the same features by each engine, on a copy of the home."""
-    ctypes.CDLL(None).prctl(_SUBREAPER, 1, 0, 0, 0)
+    adopt_orphans()
     with tempfile.TemporaryDirectory() as folder:
         kept = Path(folder) / "kept"
         _fill(kept, tracks)
@@ -51,7 +51,7 @@ def main(tracks: int) -> None:
         ):
             home = Path(folder) / "home"
             shutil.copytree(kept, home)
-            cpu, wall = _measured(home, *options)
+            cpu, wall, _ = measured(home, "relabel", *options)
             found = _digest(home)
             first = first or (cpu, found)
             same = "same labels" if found == first[1] else "OTHER LABELS"
@@ -67,15 +67,20 @@ def _digest(home: Path) -> str:
     return digest.hexdigest()
 
 
-def _measured(home: Path, *options: str) -> tuple[float, float]:
-    """CPU seconds of all processes, and wall seconds."""
+def adopt_orphans() -> None:
+    """Count the CPU of processes whose parent ends before them, as Java's does."""
+    ctypes.CDLL(None).prctl(_SUBREAPER, 1, 0, 0, 0)
+
+
+def measured(home: Path, *arguments: str) -> tuple[float, float, str]:
+    """Run ``moodlog``: CPU seconds of all processes, wall seconds, and what it printed."""
     before, start = _cpu(), time.perf_counter()
-    subprocess.run(**command(home, "relabel", *options), check=True, stdout=subprocess.DEVNULL)
+    printed = subprocess.run(**command(home, *arguments), check=True, stdout=subprocess.PIPE, text=True).stdout
     wall = time.perf_counter() - start
     with suppress(ChildProcessError):
         while True:
             os.waitpid(-1, 0)
-    return _cpu() - before, wall
+    return _cpu() - before, wall, printed
 
 
 def _cpu() -> float:

@@ -69,11 +69,7 @@ ASKED_OF_THE_LAKE = {
 def main(folder: Path, total: int, dialect: str) -> None:
     """Fill what is not filled yet, then ask every question."""
     lake = open_lake(str(folder / "lake"))
-    if not lake.paths("listens"):
-        for dataset, table in context().items():
-            lake.write(dataset, table, created_at=NOW)
-        for table in listens(total):
-            lake.write(LISTENS, table, created_at=NOW)
+    write_lake(lake, total)
     with ExitStack() as stack:
         url = f"sqlite:///{folder / 'moodlog.db'}"
         if dialect == "postgresql":
@@ -91,6 +87,16 @@ def main(folder: Path, total: int, dialect: str) -> None:
         connect_all(database)
         for _ in range(5):
             say("moodlog status: {:.2f} s of CPU, {:.0f} MB".format(*status_cost(folder, url)))
+
+
+def write_lake(lake: Lake, total: int) -> None:
+    """Write the batches of ``total`` listens, unless the lake has some."""
+    if lake.paths("listens"):
+        return
+    for dataset, table in context().items():
+        lake.write(dataset, table, created_at=NOW)
+    for table in listens(total):
+        lake.write(LISTENS, table, created_at=NOW)
 
 
 def fill(lake: Lake, database: Database) -> None:

@@ -37,6 +37,7 @@ TINY = {
     "bench_scale_plan": ["1000"],
     "bench_shared_pull": ["2", "0"],
     "bench_spark_relabel": ["2000"],
+    "bench_spark_statistics": ["kept", "2000"],
     "bench_store_load": ["2000"],
     "bench_store_queries": ["kept", "2000"],
     "bench_web": ["1", "2"],
