@@ -18,7 +18,7 @@ from flows.commands.run import run_nightly_flow
 from flows.server.runtime import prefect_runtime
 from mood_core.cli import options
 from mood_core.cli.progress import bars
-from mood_core.domain.records import UNLABELLED
+from mood_core.domain.records import ALL_MOODS, UNLABELLED
 from mood_core.files.outside import absolute
 from mood_core.installation import program
 from mood_core.text.format import plural
@@ -113,7 +113,7 @@ def _write_page(home: Path) -> dict[str, Any]:
         write_report(workspace, home / "report.html", users=tuple(people[:_REPORTED_PEOPLE]))
         counts = _days(workspace)
     listens = sum(count.total for count in counts)
-    labelled = listens - sum(count.listens[UNLABELLED] for count in counts)
+    labelled = listens - sum(count.listens[ALL_MOODS.index(UNLABELLED)] for count in counts)
     return {"people": len(people), "listens": listens, "labelled_listens": labelled}
 
 

@@ -14,6 +14,7 @@ from mood_core.cli.messages import NO_ACCOUNT
 from mood_core.cli.mood_table import print_listens, print_mood_table
 from mood_core.cli.plain_table import table_console
 from mood_core.cli.terminal import echo_json
+from mood_core.domain.records import ALL_MOODS
 from mood_core.store.engine.database import Database
 from mood_core.store.queries.history import (
     GROUPINGS,
@@ -88,7 +89,8 @@ def _grouping(database: Database, chosen: HistoryFilter, people: int) -> str:
 
 def _line(count: MoodCount, by: str) -> dict[str, Any]:
     period = {} if by == "person" else {by: count.period}
-    return {"user_id": count.user_id, "display_name": count.display_name, **period, "listens": count.listens}
+    listens = dict(zip(ALL_MOODS, count.listens, strict=True))
+    return {"user_id": count.user_id, "display_name": count.display_name, **period, "listens": listens}
 
 
 def _write(lines: Iterable[dict[str, Any]]) -> None:

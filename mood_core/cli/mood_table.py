@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
-from operator import itemgetter
 from typing import Any
 
 import click
@@ -57,7 +56,7 @@ class _Layout:
         self._name_cells = max(map(cell_len, ["person", *self._names.values()]))
         self._periods = {when: _shown(when, period) for when in {one.period for one in counts}}
         self._when_cells = max(map(len, [self._title, *self._periods.values()]))
-        self._widths = [len(str(max(one.listens[mood] for one in counts))) for mood in ALL_MOODS]
+        self._widths = [len(str(max(column))) for column in zip(*(one.listens for one in counts), strict=True)]
         left = console.width - self._name_cells - self._when_cells - sum(self._widths) - len(self._widths) - 2
         self._bar_cells = max(min(_BAR_CELLS, left), 0)
         self._numbers = " ".join(f"{{:>{width}}}" for width in self._widths)
@@ -75,12 +74,11 @@ class _Layout:
         """A line for each of ``counts``; there can be some 100,000."""
         names = {name: set_cell_size(shown, self._name_cells) for name, shown in self._names.items()}
         whens = {when: f"{shown:{self._when_cells}}" for when, shown in self._periods.items()}
-        unnamed, person, of_moods = " " * self._name_cells, None, itemgetter(*ALL_MOODS)
+        unnamed, person = " " * self._name_cells, None
         for one in counts:
             is_named = not self._is_for_people or one.user_id != person
-            listens = of_moods(one.listens)
             name = names[one.display_name] if is_named else unnamed
-            yield self._line(name, whens[one.period], self._numbers.format(*listens), self._bar(listens))
+            yield self._line(name, whens[one.period], self._numbers.format(*one.listens), self._bar(one.listens))
             person = one.user_id
 
     def _line(self, name: str, when: str, numbers: str, share: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from mood_core.domain.days import day_number, day_of
 from mood_core.domain.records import ALL_MOODS
@@ -28,23 +28,22 @@ GROUPINGS = (*_PERIODS, "hour")
 """The kinds of periods."""
 
 
-@dataclass(frozen=True, slots=True)
-class MoodCount:
-    """One person's listens in one ``period`` by mood; ``Unlabelled`` counts those without a mood.
+class MoodCount(NamedTuple):
+    """One person's ``listens`` in one ``period``, in the order of ``ALL_MOODS``.
 
     A period is a day or a week's Monday (YYYY-MM-DD), a month (YYYY-MM), an hour (0-23), or a weekday (1 for Monday to
-    7 for Sunday), or all time: an empty text.
+    7 for Sunday), or all time: an empty text. A tuple, because there can be some 100,000.
     """
 
     user_id: str
     display_name: str
     period: str | int
-    listens: dict[str, int]
+    listens: tuple[int, ...]
 
     @property
     def total(self) -> int:
         """All listens of the period."""
-        return sum(self.listens.values())
+        return sum(self.listens)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +77,7 @@ def mood_counts(database: Database, by: str, chosen: HistoryFilter) -> list[Mood
         return _by_hour(database, chosen)
     rows = database.rows(query("mood_counts", by, *chosen.days()), chosen.days())
     shown = lru_cache(maxsize=None)(_PERIODS[by])
-    return _sorted(
-        MoodCount(user_id, name, shown(period), dict(zip(ALL_MOODS, numbers, strict=True)))
-        for user_id, name, period, *numbers in rows
-    )
+    return _sorted(MoodCount(user_id, name, shown(period), tuple(numbers)) for user_id, name, period, *numbers in rows)
 
 
 def days_with_listens(database: Database, chosen: HistoryFilter) -> int:
@@ -112,7 +108,7 @@ def _by_hour(database: Database, chosen: HistoryFilter) -> list[MoodCount]:
     for row in rows:
         counts = hours.setdefault((row.user_id, row.display_name, row.hour), dict.fromkeys(ALL_MOODS, 0))
         counts[row.mood] += row.listens
-    return _sorted(MoodCount(*key, counts) for key, counts in hours.items())
+    return _sorted(MoodCount(*key, tuple(counts.values())) for key, counts in hours.items())
 
 
 def _sorted(counts: Iterable[MoodCount]) -> list[MoodCount]:
