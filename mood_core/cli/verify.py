@@ -23,7 +23,8 @@ from mood_core.usecases.upkeep.verify_lake import Verification
 def command(context: click.Context, deep: bool, workers: int, as_json: bool) -> None:
     """Check that the Parquet lake, the ledger and the SQL database agree.
 
-    Every file is read and compared with the sha256 in the ledger, and tables are counted. Each finding names the file
+    Every file is read and compared with the sha256 in the ledger, tables are counted, and each page of a SQLite
+    database is checked. Each finding names the file
     or table and says what to do. The exit code is 1 if there is a finding. It changes nothing, so after an
     interruption it begins again.
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -51,6 +53,18 @@ def test_a_healthy_home_has_nothing_broken(standin: StandIn) -> None:
     assert f"{standin.clock.now():%Y-%m-%d}" in findings["features from spotify"]["said"]
     assert (findings["clock"]["level"], findings["schedule"]["level"]) == ("ok", "ok")
     assert "the last pull was" in findings["schedule"]["said"]
+
+
+def test_the_pages_of_a_large_database_are_left_to_verify(home: Path) -> None:
+    assert "integrity check passed" in _findings(_moodlog("doctor", "--json"))["database"]["said"]
+    with closing(sqlite3.connect(home / "moodlog.db", isolation_level=None)) as connection:
+        connection.execute("CREATE TABLE free AS SELECT zeroblob(130 * 1024 * 1024)")
+        connection.execute("DROP TABLE free")
+    finding = _findings(_moodlog("doctor", "--json"))["database"]
+    assert finding["level"] == "ok"
+    assert "integrity" not in finding["said"]
+    assert "`moodlog verify`" in finding["said"]
+    (home / "moodlog.db").unlink()
 
 
 def test_a_feature_service_that_fails_is_not_in_use(standin: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,15 @@ from mood_core.store.upkeep.rebuilding import Kept, kept_rows
 _PARTS = ("", "-wal", "-shm")
 
 
+_QUICK_BYTES = 128 * 2**20
+"""A file of this size is checked in less than a second of CPU."""
+
+
+def is_checked_quickly(database: Database) -> bool:
+    """Whether :func:`check_pages` takes less than a second."""
+    return database.file is not None and database.file.stat().st_size <= _QUICK_BYTES
+
+
 def check_pages(database: Database) -> None:
     """Read every page of a SQLite file; does nothing on PostgreSQL.
 

@@ -16,6 +16,7 @@ from mood_core.store.engine.database import Database
 from mood_core.store.loading.ledger import LedgerRow, entries, newest_batch
 from mood_core.store.loading.tombstones import half_forgotten
 from mood_core.store.locks.named_locks import NamedLock, named_lock
+from mood_core.store.upkeep.corruption import check_pages
 from mood_core.store.upkeep.table_digests import counts, days_add_up, queues_are_right, rows_of_nobody, totals_add_up
 from mood_core.usecases.batch_writer import LOOK_BACK
 from mood_core.usecases.remove_rows import has_forgotten
@@ -86,9 +87,11 @@ def verify(
     take a snapshot.
 
     Raises:
+        DatabaseDamaged: A page of a SQLite database is damaged.
         StoreBusy: Another process is rewriting the lake.
         StoreError: The database or the lake cannot be read at all.
     """
+    check_pages(database)
     parts = 2 if deep else 1
     found = verify_files(lake, database, workers=workers, progress=lambda done, of: progress(done, of * parts))
     found.deep = deep
