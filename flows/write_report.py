@@ -9,6 +9,7 @@ from flows.parameters import People
 from flows.run_names import run_name
 from mood_core.app.workspace import Workspace
 from mood_core.cli import report
+from mood_core.report.page import refuse_foreign_page
 from mood_core.report.page_data import MOST_PEOPLE
 from mood_core.usecases.people.manage_users import accounts_called
 
@@ -36,7 +37,7 @@ def write_page(people: tuple[str, ...]) -> bool:
     """Write the page; returns whether it was: not if ``people`` is empty and all accounts are too many for one page."""
     with Workspace() as workspace:
         out = workspace.settings.home / PAGE
-        report.refuse_foreign(out)
+        refuse_foreign_page(out)
         shown = {account.user_id for account in accounts_called(workspace.accounts, people)}
         if len(shown) > MOST_PEOPLE and not people:
             return False

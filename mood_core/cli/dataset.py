@@ -15,10 +15,16 @@ from mood_core.cli.messages import echo_notes
 from mood_core.cli.plain_table import plain_table, print_table
 from mood_core.cli.progress import count_progress
 from mood_core.domain.records import FEATURES
-from mood_core.errors import ConfigError, InputError
+from mood_core.errors import ConfigError
 from mood_core.installation import install_extra
+from mood_core.report.own_picture import refuse_foreign_picture, save_picture
 from mood_core.text.sanitise import plain
-from mood_core.usecases.models.build_dataset import DatasetReport, parse_playlist, write_dataset
+from mood_core.usecases.models.build_dataset import (
+    DatasetReport,
+    check_dataset_file,
+    parse_playlist,
+    write_dataset,
+)
 
 if TYPE_CHECKING:
     from mood_core.classifier.training.data import LabelledTracks
@@ -54,6 +60,7 @@ def build(playlists: tuple[str, ...], out: Path, user: str | None, as_json: bool
       moodlog dataset build --playlist anna/Calm=... --playlist ben/Calm=... --playlist ben/Sad=... --out moods.csv
     """
     wanted = [parse_playlist(text) for text in playlists]
+    check_dataset_file(out)
     with Workspace() as workspace, count_progress("fetching features") as progress:
         table, report = workspace.build_dataset(wanted, user, progress=progress)
     write_dataset(table, out)
@@ -119,12 +126,13 @@ def _print_means(counts: dict[str, int], means: dict[str, list[float | None]]) -
 
 
 def _draw(tracks: LabelledTracks, plot: Path) -> None:
-    if plot.exists() and not plot.is_file():
-        raise InputError(f"{plot} is not a regular file and is not replaced; name another file")
+    refuse_foreign_picture(plot)
     try:
-        from mood_core.classifier.training.plots import draw_features
+        from mood_core.classifier.training.plots import features_figure
 
-        draw_features(plot, tracks)
+        figure = features_figure(tracks)
     except ImportError as error:
         raise ConfigError(f"drawing needs {error.name}; install it with: {install_extra('plots')}") from error
+    with plot.open("wb") as file:
+        save_picture(figure, file)
     click.echo(f"Wrote the picture {plain(str(plot))}.", err=True)

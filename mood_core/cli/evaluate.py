@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,12 +12,18 @@ import click
 from mood_core.cli import options
 from mood_core.cli.messages import echo_notes
 from mood_core.cli.progress import share_progress
+from mood_core.files.own_file import check_folder, refuse_foreign
 from mood_core.text.format import plural
 
 if TYPE_CHECKING:
     from mood_core.classifier.training import Evaluation
     from mood_core.classifier.training.evaluation import GroupBy
     from mood_core.classifier.training.metrics import Scores
+
+_PARTS = ("strangers", "inside")
+"""The measurements of the public protocol."""
+
+_LARGEST = 10_000_000  # bytes of a result
 
 
 @click.command("evaluate")
@@ -111,6 +118,9 @@ def _public(data: Path, out: Path | None, *, as_json: bool) -> None:
     from mood_core.classifier.training.public_protocol import frozen_hashes, run_protocol
     from mood_core.domain.records import MOODS
 
+    if out is not None:
+        check_folder(out)
+        refuse_foreign(out, "a result", _is_result)
     tracks = read_labelled(data, classes=MOODS)
     echo_notes(tracks.notes)
     with share_progress(transient=False) as progress:
@@ -121,7 +131,7 @@ def _public(data: Path, out: Path | None, *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(found))
         return
-    for part in ("strangers", "inside"):
+    for part in _PARTS:
         mean, interval = found[part]["mean"], found[part]["interval_95"]
         figures = (
             f"{name.replace('_', ' ')} {mean[name]:.3f} ({interval[name][0]:.3f} to {interval[name][1]:.3f})"
@@ -130,6 +140,13 @@ def _public(data: Path, out: Path | None, *, as_json: bool) -> None:
         click.echo(f"{part}: {', '.join(figures)}")
     for name, one in found["canaries"].items():
         click.echo(f"canary {name.replace('_', ' ')}: {'passed' if one['passed'] else 'FAILED'}")
+
+
+def _is_result(path: Path) -> bool:
+    with path.open("rb") as file, suppress(ValueError):
+        found = json.loads(file.read(_LARGEST))
+        return isinstance(found, dict) and found.keys() >= set(_PARTS)
+    return False
 
 
 def _recipe(data: Path, words: dict[str, str], **settings: Any) -> Evaluation:

@@ -26,11 +26,13 @@ from mood_core.domain.mood_style import SIGNS
 from mood_core.domain.moods import POSITIONS, label, positions
 from mood_core.domain.records import MOODS
 from mood_core.domain.vectors import range_problems
-from mood_core.errors import InputError, Unavailable
+from mood_core.errors import Unavailable
+from mood_core.files.own_file import check_folder, refuse_foreign
 from mood_core.tabular.feature_matrix import feature_matrix
+from mood_core.tabular.own_table import has_columns
 from mood_core.text.format import plural, written_number
 from mood_core.text.sanitise import plain
-from mood_core.usecases.models.predict_file import PredictionCounts, predict_file
+from mood_core.usecases.models.predict_file import PREDICTIONS, PredictionCounts, predict_file
 from mood_core.usecases.models.predict_tracks import TrackFeatures, as_table, track_id_of
 
 _TOP_FACTORS = 3
@@ -184,10 +186,8 @@ def _classifier(folder: Path | None) -> Classifier:
 @contextmanager
 def _output(out: Path | None) -> Iterator[Path]:
     if out is not None:
-        if not out.parent.is_dir():
-            raise InputError(f"--out {out}: the folder {out.parent} does not exist; create it")
-        if out.is_symlink() or (out.exists() and not out.is_file()):
-            raise InputError(f"--out {out} is not a regular file and is not replaced; give another name")
+        check_folder(out)
+        refuse_foreign(out, "a table of moods", partial(has_columns, names=PREDICTIONS.names))
         yield out
         return
     with tempfile.TemporaryDirectory() as folder:

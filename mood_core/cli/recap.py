@@ -16,7 +16,6 @@ from mood_core.app.workspace import Workspace
 from mood_core.classifier.headline import headline
 from mood_core.cli import options
 from mood_core.cli.messages import NO_ACCOUNT
-from mood_core.cli.report import refuse_foreign
 from mood_core.cli.terminal import echo_json
 from mood_core.errors import InputError
 from mood_core.files.private import write_private
@@ -136,10 +135,11 @@ def _draw_cards(recap: Recap, folder: Path) -> None:
 
 def _write_cards(recap: Recap, out: Path) -> Path:
     from mood_core.report.cards import render_cards
+    from mood_core.report.page import refuse_foreign_page
 
     if recap.period.unit is not Unit.YEAR:
         raise InputError(f"{out}: cards are for a year; use --year, or a .png for the {recap.period.unit}")
-    refuse_foreign(out)
+    refuse_foreign_page(out)
     try:
         write_private(out, render_cards(recap).encode())
     except OSError as error:

@@ -41,7 +41,9 @@ def command(users: tuple[str, ...], first_day: date | None, last_day: date | Non
       moodlog report --open
       moodlog report --user ada --from 2026-01-01 --out ada.html
     """
-    refuse_foreign(out)
+    from mood_core.report.page import refuse_foreign_page
+
+    refuse_foreign_page(out)
     with Workspace() as workspace:
         write_report(workspace, out, users=users, first_day=first_day, last_day=last_day)
         if reason := _empty(workspace, users, first_day, last_day):
@@ -59,18 +61,6 @@ def _empty(workspace: Workspace, users: tuple[str, ...], first_day: date | None,
     if mood_counts(workspace.reading, "month", HistoryFilter(people, first_day, last_day)):
         return ""
     return NO_LISTENS if first_day is None and last_day is None else NONE_SELECTED
-
-
-def refuse_foreign(out: Path) -> None:
-    """Refuse to replace a file that is no page of moodlog.
-
-    Raises:
-        InputError: ``out`` is such a file.
-    """
-    from mood_core.report.page import is_page
-
-    if out.is_file() and out.stat().st_size and not is_page(out):
-        raise InputError(f"{out} is not a page of moodlog and is not replaced; move it, or name another with --out")
 
 
 def write_report(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from mood_core.errors import InputError
+from mood_core.files.own_file import refuse_foreign
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -23,11 +23,10 @@ def refuse_foreign_picture(out: Path) -> None:
     """Refuse to replace a file that is no picture of moodlog.
 
     Raises:
-        InputError: ``out`` is such a file.
+        InputError: ``out`` is such a file, or not a regular file.
         OSError: It cannot be read.
     """
-    if out.is_file() and out.stat().st_size and not _is_ours(out):
-        raise InputError(f"{out} is not a picture of moodlog and is not replaced; move it, or name another")
+    refuse_foreign(out, "a picture", _is_ours)
 
 
 def _is_ours(path: Path) -> bool:

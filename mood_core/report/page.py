@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mood_core.domain.mood_style import style_variables
+from mood_core.files.own_file import refuse_foreign
 from mood_core.files.private import file_stem
 
 _SCRIPTS = (
@@ -42,6 +43,16 @@ def is_page(path: Path) -> bool:
     """
     head = _head(path)
     return any(mark in head for mark in _MARKS)
+
+
+def refuse_foreign_page(out: Path) -> None:
+    """Refuse to replace a file that is no page of moodlog.
+
+    Raises:
+        InputError: ``out`` is such a file, or not a regular file.
+        OSError: It cannot be read.
+    """
+    refuse_foreign(out, "a page", is_page)
 
 
 def shows_person(path: Path, user_id: str) -> bool:

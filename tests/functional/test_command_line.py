@@ -162,16 +162,10 @@ def test_a_table_of_features_is_no_export_and_its_command_is_named(home: Path, t
     assert (done.exit_code, "moodlog catalog add" in done.stderr) == (2, True), done.output
 
 
-def test_a_backup_makes_no_mount_point_and_a_report_replaces_no_foreign_file(home: Path, tmp_path: Path) -> None:
+def test_a_backup_makes_no_mount_point(home: Path, tmp_path: Path) -> None:
     done = _moodlog("backup", str(tmp_path / "disk"))
     assert (done.exit_code, "disk" in done.stderr) == (2, True)
     assert not (tmp_path / "disk").exists()
-    page = tmp_path / "page.html"
-    page.write_text("my thesis", encoding="utf-8")
-    done = _moodlog("report", "--out", str(page))
-    assert (done.exit_code, "--out" in done.stderr, page.read_text()) == (2, True, "my thesis")
-    page.unlink()
-    assert [_moodlog("report", "--out", str(page)).exit_code for _ in range(2)] == [0, 0]
 
 
 def test_a_recap_of_an_empty_week_names_the_last_week_with_listens(history: Path) -> None:

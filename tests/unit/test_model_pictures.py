@@ -27,13 +27,13 @@ def test_the_features_of_each_mood_are_drawn_in_its_colour(tmp_path: Path) -> No
     pytest.importorskip("matplotlib", reason="the extra train is not installed")
     from matplotlib.colors import to_hex
 
-    from mood_core.classifier.training.plots import _features
+    from mood_core.classifier.training.plots import features_figure
     from mood_core.domain.mood_style import COLOURS
 
     random = np.random.default_rng(1)
     labels = np.repeat(np.arange(4), 25)
     tracks = LabelledTracks("t", "", MOODS, random.random((100, 10)).astype(np.float32), labels, None)
-    figure = _features(tracks)
+    figure = features_figure(tracks)
     drawn = figure.axes[0].patches
     assert [to_hex(one.get_edgecolor()) for one in drawn] == [COLOURS[mood] for mood in MOODS]
     assert len({one.get_linestyle() for one in drawn}) == len(MOODS)

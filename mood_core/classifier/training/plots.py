@@ -32,12 +32,7 @@ def draw_plots(folder: Path, tracks: LabelledTracks, measured: Measured, card: M
     _save(_confusion(measured, card), folder / "confusion.png")
     _save(_reliability(tracks, measured), folder / "reliability.png")
     _save(_coverage(tracks, measured, card), folder / "coverage.png")
-    draw_features(folder / "features.png", tracks)
-
-
-def draw_features(path: Path, tracks: LabelledTracks) -> None:
-    """Draw the distribution of each feature by mood into the PNG file ``path``."""
-    _save(_features(tracks), path)
+    _save(features_figure(tracks), folder / "features.png")
 
 
 def _figure(width: float, height: float, rows: int = 1, columns: int = 1) -> tuple[Any, Any]:
@@ -45,13 +40,13 @@ def _figure(width: float, height: float, rows: int = 1, columns: int = 1) -> tup
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width, height), layout="constrained")
+    figure = Figure(figsize=(width, height), dpi=_DPI, layout="constrained")
     FigureCanvasAgg(figure)
     return figure, figure.subplots(rows, columns)
 
 
 def _save(figure: Any, path: Path) -> None:
-    figure.savefig(path, format="png", dpi=_DPI, metadata={"Software": None})
+    figure.savefig(path, format="png", metadata={"Software": None})
 
 
 def _confusion(measured: Measured, card: ModelCard) -> Any:
@@ -103,7 +98,8 @@ def _coverage(tracks: LabelledTracks, measured: Measured, card: ModelCard) -> An
     return figure
 
 
-def _features(tracks: LabelledTracks) -> Any:
+def features_figure(tracks: LabelledTracks) -> Any:
+    """The distribution of each feature by mood."""
     figure, grid = _figure(13, 5, 2, 5)
     for position, (name, axes) in enumerate(zip(FEATURES, grid.flat, strict=True)):
         title, scale = _SHOWN_AS.get(name, (name, 1.0))

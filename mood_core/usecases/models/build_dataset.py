@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -19,9 +20,11 @@ from mood_core.errors import InputError
 from mood_core.features.fetch_report import FetchReport
 from mood_core.features.source import FeatureSource
 from mood_core.files.atomic import sweep_temporary, temporary_path
+from mood_core.files.own_file import check_folder, refuse_foreign
 from mood_core.lake.arrow_tables import to_table
 from mood_core.lake.schema import TRACKS
 from mood_core.store.queries.feature_rows import FeatureRows
+from mood_core.tabular.own_table import has_columns
 from mood_core.usecases.batches import Batches
 from mood_core.usecases.collect_responses import CollectResponses
 from mood_core.usecases.nightly.fetch_features import fetch_for
@@ -136,14 +139,21 @@ def build_dataset(
     return _table(labels, rows.stored(list(tracks)), report), report
 
 
-def write_dataset(table: pa.Table, out: Path) -> None:
-    """Write the dataset to ``out``, CSV or Parquet by its ending; the file appears whole or not at all.
+def check_dataset_file(out: Path) -> None:
+    """Check that a dataset can be written to ``out``, which replaces only another dataset.
 
     Raises:
-        InputError: Another ending, or no such folder.
+        InputError: Another ending than those of CSV and Parquet, no such folder, or another file is there.
+        OSError: A file is there that cannot be read.
     """
-    if out.suffix not in (".csv", ".parquet") or not out.parent.is_dir():
-        raise InputError(f"--out {out}: give a .csv or .parquet file in a folder that exists")
+    if out.suffix not in (".csv", ".parquet"):
+        raise InputError(f"--out {out}: give a .csv or .parquet file")
+    check_folder(out)
+    refuse_foreign(out, "a dataset", partial(has_columns, names=_COLUMNS))
+
+
+def write_dataset(table: pa.Table, out: Path) -> None:
+    """Write the dataset to ``out``, CSV or Parquet by its ending; the file appears whole or not at all."""
     sweep_temporary(out)
     part = temporary_path(out)
     try:
@@ -156,13 +166,16 @@ def write_dataset(table: pa.Table, out: Path) -> None:
         part.unlink(missing_ok=True)
 
 
+_COLUMNS = (
+    *("id", "isrc", "name", "artist", "album", "release_date"),
+    *FEATURES,
+    *("mood", "source", "feature_source"),
+)
 _Stored = Mapping[str, tuple[Track, tuple[float | None, ...] | None, str | None]]
 
 
 def _table(labels: Sequence[Label], found: _Stored, report: DatasetReport) -> pa.Table:
-    texts = ("id", "isrc", "name", "artist", "album", "release_date", "mood", "source", "feature_source")
-    columns = [*texts[:6], *FEATURES, *texts[6:]]
-    schema = pa.schema([(name, pa.string() if name in texts else pa.float64()) for name in columns])
+    schema = pa.schema([(name, pa.float64() if name in FEATURES else pa.string()) for name in _COLUMNS])
     return pa.Table.from_pylist(list(_rows(labels, found, report)), schema)
 
 
