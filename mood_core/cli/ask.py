@@ -18,7 +18,6 @@ from mood_core.domain.spotify_ids import parse_track_ref
 from mood_core.errors import InputError
 from mood_core.text.format import plural
 from mood_core.text.sanitise import plain
-from mood_core.usecases.answers.sittings import new_sitting
 from mood_core.usecases.people.manage_users import the_only_account
 
 if TYPE_CHECKING:
@@ -115,6 +114,8 @@ class _Session:
     """Asks the questions one after the other, and stores each answer before the next question."""
 
     def __init__(self, workspace: Workspace, user_id: str, questions: list[Question]) -> None:
+        from mood_core.usecases.answers.sittings import new_sitting
+
         self._workspace, self._user_id, self._questions = workspace, user_id, questions
         self._sitting = new_sitting(questions)
 
