@@ -10,6 +10,11 @@ from urllib3.exceptions import HTTPError, ReadTimeoutError
 from mood_core.errors import UnexpectedPayload
 from mood_core.spotify.failures import SOURCE
 
+USER_AGENT = "moodlog"
+
+TIMEOUT_S = (5.0, 15.0)
+"""Timeouts for a connection and for each part of a response."""
+
 WITHIN_S = 30.0
 MOST_BYTES = 16_000_000
 """A window of listens has some 100,000 bytes."""

@@ -10,7 +10,7 @@ from mood_core.errors import Unavailable
 from mood_core.http.addresses import is_loopback
 from mood_core.http.headers import http_time
 from mood_core.spotify.failures import SOURCE
-from mood_core.spotify.session import TIMEOUT_S, USER_AGENT
+from mood_core.spotify.reading import TIMEOUT_S, USER_AGENT
 
 
 def spotify_time(accounts_url: str) -> datetime | None:

@@ -31,15 +31,10 @@ from mood_core.http.headers import http_time
 from mood_core.spotify.failures import SOURCE, ServiceResponse, api_failure, redacted, requested_wait_s, token_failure
 from mood_core.spotify.ports import DEFAULT_REDIRECT_URI, SpotifyApp
 from mood_core.spotify.quiet_logs import quiet_spotipy
-from mood_core.spotify.reading import read_body
-
-TIMEOUT_S = (5.0, 15.0)
-"""Timeouts for a connection and for each part of a response."""
+from mood_core.spotify.reading import TIMEOUT_S, USER_AGENT, read_body
 
 SCOPE = "user-read-recently-played"
 """The requested scope; ``/me`` needs none."""
-
-USER_AGENT = "moodlog"
 
 NO_RESPONSE = 0
 """The status that the call ledger records without a complete response."""
