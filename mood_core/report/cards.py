@@ -18,6 +18,7 @@ from mood_core.domain.records import ALL_MOODS, MOODS, UNLABELLED
 from mood_core.files.private import file_stem
 from mood_core.report.page import asset_text, policy_of
 from mood_core.report.recap import Most, Recap
+from mood_core.report.recap_period import compared_days, up_to
 from mood_core.text.format import plural
 from mood_core.text.sanitise import xml_text
 
@@ -56,9 +57,9 @@ def cards(recap: Recap) -> list[Card]:
 
 def _cards(recap: Recap) -> Iterator[Card]:
     minutes = plural(recap.minutes, "minute") if recap.minutes else ""
-    noun = "listen" if recap.total == 1 else "listens"
+    noun = f"{'listen' if recap.total == 1 else 'listens'} {up_to(recap.until)}".strip()
     cover = {"total": plural(recap.total), "noun": noun, "minutes": minutes, "listens": recap.listens}
-    yield Card("cover", recap.period.dates, f"{plural(recap.total, 'listen')}, {minutes}", cover)
+    yield Card("cover", recap.period.dates, f"{plural(recap.total)} {noun}, {minutes}", cover)
     leading = recap.leading()
     if leading:
         shares = [_share(recap, mood) for mood in MOODS]
@@ -80,7 +81,9 @@ def _cards(recap: Recap) -> Iterator[Card]:
         yield Card("songs", "A song of each mood", words, {"songs": songs})
     changes = [(mood, *values) for mood, values in recap.shares().items() if mood in MOODS and values[1] is not None]
     if changes:
-        yield Card("changes", f"Compared with {recap.period.before.dates}", "The shares of both", {"changes": changes})
+        before = recap.period.before.dates
+        words = f"The line is the share of {compared_days(before, recap.until)}"
+        yield Card("changes", f"Compared with {before}", words, {"changes": changes})
 
 
 def _share(recap: Recap, mood: str) -> dict[str, Any]:
@@ -175,9 +178,11 @@ def _pieces(word: str, most: float) -> Iterator[str]:
 def drawn_cards(recap: Recap) -> list[tuple[str, Markup]]:
     """The title and the SVG of each card."""
     template = _templates().get_template("card.svg.j2")
+    period = shown_period(recap)
     shared = {
-        "name": cut(recap.display_name, 1.2 * _WIDTH / 34 - width_of(f" · {recap.period.dates}")),
-        "period": recap.period.dates,
+        "name": cut(recap.display_name, 1.2 * _WIDTH / 34 - width_of(f" · {period}")),
+        "year": recap.period.dates,
+        "period": period,
         "source": SOURCE,
         "look": _LOOK,
         "colours": COLOURS,
@@ -202,12 +207,18 @@ def render_cards(recap: Recap) -> str:
             people=file_stem(recap.user_id),
             policy=policy_of([script], style),
             name=recap.display_name,
-            period=recap.period.dates,
+            period=shown_period(recap),
+            key=recap.period.key,
             cards=drawn_cards(recap),
             script=Markup(script),  # noqa: S704 - the project's own file
             style=Markup(style),  # noqa: S704
         )
     )
+
+
+def shown_period(recap: Recap) -> str:
+    """The year, and how far it is counted if it is not over: 2026, up to 28 Nov."""
+    return ", ".join(filter(None, (recap.period.dates, up_to(recap.until))))
 
 
 def _templates() -> Environment:

@@ -42,7 +42,7 @@ def read_recap(database: Database, account: Account, period: Period, now: dateti
     """
     zone = ZoneInfo(account.timezone)
     today = now.astimezone(zone).date()
-    until = today if period.first <= today < period.last else None
+    until = period.last_so_far(today)
     since, end = local_span((period.first, period.last), account.timezone)
     with database.read() as connection:
         begins = _first_day(connection, account.user_id)

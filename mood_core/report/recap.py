@@ -10,7 +10,7 @@ from typing import Any
 
 from mood_core.domain.intervals import FEW
 from mood_core.domain.records import ALL_MOODS, MOODS, UNLABELLED
-from mood_core.report.recap_period import Period, Unit
+from mood_core.report.recap_period import Period, Unit, compared_days
 from mood_core.text.format import plural
 
 _NOTABLE_CHANGE = 3.0  # percentage points
@@ -123,8 +123,7 @@ class Recap:
     @property
     def _earlier(self) -> str:
         """The period before in a sentence."""
-        whole = f"the {self.period.unit} before"
-        return f"the same days of {whole}" if self.until else whole
+        return compared_days(f"the {self.period.unit} before", self.until)
 
     def _silence(self) -> str:
         past = sum(self.before.values())

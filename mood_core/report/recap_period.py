@@ -47,6 +47,10 @@ class Period:
         """The period in file names: the Monday, the month or the year."""
         return str(self.first)[: {Unit.WEEK: 10, Unit.MONTH: 7, Unit.YEAR: 4}[self.unit]]
 
+    def last_so_far(self, today: date) -> date | None:
+        """``today`` if the period has begun and is not over; None otherwise."""
+        return today if self.first <= today < self.last else None
+
     def part_of(self, day: date) -> int:
         """The index of the bar that counts ``day``: its day, or in a year its month."""
         return day.month - 1 if self.unit is Unit.YEAR else (day - self.first).days
@@ -62,6 +66,16 @@ class Period:
             return f"in {date(self.first.year, part + 1, 1):%B}"
         day = self.first + timedelta(days=part)
         return f"on {day:%A}" if self.unit is Unit.WEEK else f"on {day.day} {day:%b}"
+
+
+def up_to(until: date | None) -> str:
+    """Where the counts of a period that is not over end: up to 28 Nov. Empty for None."""
+    return f"up to {until.day} {until:%b}" if until else ""
+
+
+def compared_days(before: str, until: date | None) -> str:
+    """What a period is compared with in a sentence: 2025, or the same days of 2025 if it is not over."""
+    return f"the same days of {before}" if until else before
 
 
 def period_with(unit: Unit, day: date) -> Period:

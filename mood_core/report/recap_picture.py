@@ -14,7 +14,7 @@ from mood_core.installation import install_extra
 from mood_core.report.fonts import FAMILY, NO_FONT, families_of
 from mood_core.report.own_picture import save_picture
 from mood_core.report.recap import Recap
-from mood_core.report.recap_period import Unit
+from mood_core.report.recap_period import Unit, compared_days, up_to
 from mood_core.text.format import plural
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def _titles(recap: Recap) -> tuple[str, str]:
     begun = (
         f", from {recap.begins.day} {recap.begins:%b} on" if recap.begins and recap.begins > recap.period.first else ""
     )
-    so_far = f", up to {recap.until.day} {recap.until:%b}" if recap.until else ""
+    so_far = f", {up_to(recap.until)}" if recap.until else ""
     period = f"{recap.period.dates}: {heard}{earlier or begun + so_far}"
     name = recap.display_name
     if not name or not families_of(name):
@@ -174,7 +174,8 @@ def _about_shares(recap: Recap) -> str:
     if recap.total and recap.is_few:
         return f", grey: only {plural(recap.total, 'listen')}"
     is_compared = any(before is not None for _, before in recap.shares().values())
-    return f", the line is the {recap.period.unit} before" if is_compared else ""
+    earlier = compared_days(f"the {recap.period.unit} before", recap.until)
+    return f", the line is {earlier}" if is_compared else ""
 
 
 def _draw_shares(axes: Any, recap: Recap) -> None:

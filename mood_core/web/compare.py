@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from mood_core.domain.days import local_span
@@ -20,10 +22,11 @@ _SHOWN = 10
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Side:
-    """One of the two things that are compared, with its most played tracks."""
+    """One of the two things that are compared, with its most played tracks; ``until`` as in a recap."""
 
     person: Person
     period: Period
+    until: date | None
     shares: list[MoodShare]
     tracks: list[dict[str, Any]]
 
@@ -63,24 +66,24 @@ class Comparison:
     common: list[dict[str, Any]]
 
 
-def compare(database: Database, sides: list[tuple[Person, Period]]) -> Comparison:
-    """Compare two ``sides``.
+def compare(database: Database, sides: list[tuple[Person, Period]], today: Callable[[Person], date]) -> Comparison:
+    """Compare two ``sides``; ``today`` has the local day of a person.
 
     Raises:
         StoreError: The database cannot be read.
     """
-    one, other = (_side(database, person, period) for person, period in sides)
+    one, other = (_side(database, person, period, today(person)) for person, period in sides)
     differences = [Difference(*pair) for pair in zip(one.shares, other.shares, strict=True)]
     there = {row["track_id"]: row["listens"] for row in other.tracks}
     common = [row | {"there": there[row["track_id"]]} for row in one.tracks if row["track_id"] in there]
     return Comparison((one, other), differences, common[:_SHOWN])
 
 
-def _side(database: Database, person: Person, period: Period) -> Side:
+def _side(database: Database, person: Person, period: Period, today: date) -> Side:
     account = person.account
     since, end = local_span((period.first, period.last), account.timezone)
     values = {"user": account.user_id, "since": since, "end": end, "most": _MOST}
     with database.read() as connection:
         days = read_days(connection, account.user_id, period.first, period.last)
         tracks = plain_rows(row._asdict() for row in connection.execute(query("web_most_played"), values))
-    return Side(person, period, mood_shares(days), tracks)
+    return Side(person, period, period.last_so_far(today), mood_shares(days), tracks)

@@ -10,9 +10,9 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from mood_core.report.cards import drawn_cards
+from mood_core.report.cards import drawn_cards, shown_period
 from mood_core.report.read_recap import read_recap
-from mood_core.report.recap_period import Period, Unit, period_with
+from mood_core.report.recap_period import Period, Unit, compared_days, period_with, up_to
 from mood_core.store.queries.forecast import forecast, what_helps
 from mood_core.web.calendars import FEW_A_DAY, calendar
 from mood_core.web.compare import compare
@@ -98,6 +98,8 @@ class Pages:
             "period": period,
             "months": calendar(period, view.days, view.gaps),
             "before": period.before,
+            "compared": compared_days(period.before.dates, view.until),
+            "so_far": up_to(view.until),
             "after": after(period),
             "few_a_day": FEW_A_DAY,
             "most_played": most_played,
@@ -113,7 +115,9 @@ class Pages:
             raise HTTPException(404, _NO_PAGE)
         recap = read_recap(self._site.database, person.account, period, self._site.workspace.now())
         return self._site.page(
-            request, "recap.html.j2", {"person": person, "period": period, "cards": drawn_cards(recap)}
+            request,
+            "recap.html.j2",
+            {"person": person, "period": period, "shown": shown_period(recap), "cards": drawn_cards(recap)},
         )
 
     def track(self, request: Request) -> Response:
@@ -160,7 +164,7 @@ class Pages:
         periods = [parse_period(text) if (text := given.get(name)) else None for name in ("a", "b")]
         wrong = [given[name] for name, period in zip("ab", periods, strict=True) if given.get(name) and period is None]
         sides = [(one, periods[0] or this_month.before), (other, periods[1] or this_month)]
-        found = None if wrong else compare(self._site.database, sides)
+        found = None if wrong else compare(self._site.database, sides, self._site.today)
         listed = {person.path: person for person in (*people, one, other)}
         values = {"people": listed.values(), "sides": sides, "found": found, "wrong": wrong, "shows_intervals": "1"}
         return self._site.page(request, "compare.html.j2", values)

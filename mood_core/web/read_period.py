@@ -14,7 +14,7 @@ from mood_core.report.listen_arrays import ListenArrays, read_listen_arrays
 from mood_core.report.page_data import local_gap, page_rows, plain_rows
 from mood_core.report.period_answers import ANSWERS, played_ms
 from mood_core.report.queries import VIEWS, page_sql
-from mood_core.report.recap import minutes_of
+from mood_core.report.recap import counted_before, minutes_of
 from mood_core.report.recap_period import Period
 from mood_core.store.engine.database import Database
 from mood_core.store.queries.accounts import Account
@@ -28,12 +28,13 @@ _QUERIES = ("days", "shares", "months", "hours", "map")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PeriodView:
-    """What the page of a period shows. ``reach`` are the first and the last day with listens; None without listens.
+    """What the page of a period shows. ``until`` is the last day so far of a period that has not ended. ``reach`` are the first and the last day with listens; None without listens.
 
     ``lists`` has the results of page queries by name, ``charts`` the data of the report's charts.
     """
 
     period: Period
+    until: date | None
     reach: tuple[date, date] | None
     days: list[DayCount]
     shares: list[MoodShare]
@@ -46,14 +47,15 @@ class PeriodView:
 
 
 def read_period(database: Database, account: Account, period: Period, today: date) -> PeriodView:
-    """What is known of ``account`` in ``period``. The period before is counted up to the same day as this one so far.
+    """What is known of ``account`` in ``period``. The period before is counted as in a recap.
 
     Raises:
         StoreError: The database cannot be read.
     """
+    until = period.last_so_far(today)
     with database.read() as connection:
         days = read_days(connection, account.user_id, period.first, period.last)
-        before = read_days(connection, account.user_id, *_before(period, today))
+        before = read_days(connection, account.user_id, *counted_before(period, until))
         listens = read_listen_arrays(connection, account.user_id, account.timezone, (period.first, period.last))
         gaps = _gaps(connection, account, period)
         months = page_rows(connection, "page_months", _span(account, period))
@@ -62,6 +64,7 @@ def read_period(database: Database, account: Account, period: Period, today: dat
     timed = ms >= 0
     return PeriodView(
         period,
+        until,
         bounds,
         days,
         mood_shares(days),
@@ -72,13 +75,6 @@ def read_period(database: Database, account: Account, period: Period, today: dat
         gaps,
         _charts(account, period, days, listens, months),
     )
-
-
-def _before(period: Period, today: date) -> tuple[date, date]:
-    before = period.before
-    if not period.first <= today < period.last:
-        return before.first, before.last
-    return before.first, min(before.last, before.first + (today - period.first))
 
 
 def _span(account: Account, period: Period) -> dict[str, str]:

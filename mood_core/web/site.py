@@ -21,6 +21,7 @@ from mood_core.domain.intervals import FEW
 from mood_core.domain.mood_style import SIGNS
 from mood_core.domain.records import ALL_MOODS, MOODS
 from mood_core.report.page import data_json
+from mood_core.report.recap_period import up_to
 from mood_core.text.format import plural, shown_title, written_number
 from mood_core.text.names import name_key
 from mood_core.web.access import Access
@@ -162,6 +163,7 @@ def _templates() -> Environment:
         "number": written_number,
         "data": lambda data: Markup(data_json(data)),  # noqa: S704 - it has no markup characters
         "decoded": unquote,
+        "up_to": up_to,
     }
     found.filters.update(filters)
     return found

@@ -72,6 +72,27 @@ def test_a_month_shows_the_views_numbers(space: Workspace, pages: ServedPages) -
         assert mood == "Unlabelled" or f"n = {listens}<" in page
 
 
+def test_a_month_that_is_not_over_names_the_days_that_are_compared(space: Workspace, pages: ServedPages) -> None:
+    counted = "SELECT sum(listens) AS n FROM mood_daily WHERE day BETWEEN '2026-{0}-01' AND '2026-{0}-{1}'"
+    same_days, october = (_one(space, counted.format(10, last)).n for last in (24, 31))
+    assert same_days < october
+    now = _one(space, counted.format(11, 24)).n
+    page = " ".join(pages.client.get(f"{PERSON}/2026-11").text.split())
+    assert f"{now} listens up to 24 Nov, {same_days} in the same days of October 2026." in page
+    assert re.search(r"\d+% in the same days of October 2026<", page)
+    assert f"{october} in" not in page
+    compared = pages.client.get("/compare", params={"a": "2026-10", "b": "2026-11"}).text
+    assert f"{october} listens<" in compared
+    assert f"{now} listens up to 24 Nov<" in compared
+
+
+def test_a_review_of_a_year_that_is_not_over_says_so(pages: ServedPages) -> None:
+    page = unescape(pages.client.get(f"{PERSON}/2026/recap").text)
+    assert "2026, up to 24 Nov: a story of" in page
+    assert f"{USER.display_name} · 2026, up to 24 Nov" in page
+    assert "listens up to 24 Nov</text>" in page
+
+
 def test_a_day_lists_each_listen_with_its_label(space: Workspace, pages: ServedPages) -> None:
     rows = pages.client.get("/api/people/ada/days/2026-11-20").json()["listens"]
     count = _one(space, "SELECT count(*) AS n FROM mood_history WHERE local_day = '2026-11-20'").n

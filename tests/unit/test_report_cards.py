@@ -73,6 +73,18 @@ def test_few_listens_of_the_year_before_are_not_compared() -> None:
     ]
     enough = Recap("ada", "Ada", _YEAR, listens, listens, [listens] * 12)
     assert cards(enough)[-1].kind == "changes"
+    assert "The line is the share of 2025<" in drawn_cards(enough)[-1][1]
+
+
+def test_a_year_that_is_not_over_says_what_is_counted_and_compared() -> None:
+    listens = no_listens() | {"Sad": 30}
+    recap = Recap("ada", "Ada", _YEAR, listens, listens, [listens] * 12, until=date(2026, 11, 28))
+    page = render_cards(recap)
+    assert "<h1>Ada, 2026, up to 28 Nov</h1>" in page
+    assert 'data-name="moodlog-2026-1"' in page
+    assert "listens up to 28 Nov</text>" in page
+    assert "The line is the share of the same days of 2025<" in page
+    assert "up to" not in render_cards(replace(recap, until=None))
 
 
 def test_a_name_of_a_usual_length_is_whole_in_the_head_of_a_card(recap: Recap) -> None:
