@@ -28,8 +28,10 @@ _QUERIES = ("days", "shares", "months", "hours", "map")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PeriodView:
-    """What the page of a period shows. ``until`` is the last day so far of a period that has not ended. ``reach`` are the first and the last day with listens; None without listens.
+    """What the page of a period shows.
 
+    ``until`` is the last day so far of a period that has not ended. ``reach`` are the first and the last day with
+    listens; None without listens.
     ``lists`` has the results of page queries by name, ``charts`` the data of the report's charts.
     """
 

@@ -13,6 +13,7 @@ from sqlalchemy import text
 
 from mood_core.app.workspace import Workspace
 from mood_core.domain.answers import AskedBecause
+from mood_core.domain.mood_style import SIGNS
 from mood_core.domain.sitting import Asked, Sitting
 from mood_core.settings import Settings
 from tests.browser.looks import BROKEN_DATES, TEXT_ON_TEXT
@@ -113,6 +114,47 @@ def test_a_comparison_of_long_names_fits_a_phone(browser: Any, tmp_path: Path) -
             )
             assert widths[0] <= widths[1]
             context.close()
+
+
+def test_days_of_a_year_have_signs_and_can_be_touched_on_a_phone(browser: Any, pages: ServedPages) -> None:
+    context = _context(browser, pages, 390)
+    page = context.new_page()
+    page.goto(f"{pages.url}/~ada/2026")
+    november = page.locator(".month.small").nth(10)
+    assert november.inner_text().split()[:7] == list("MTWTFSS")
+    day = november.locator("a").nth(19)
+    assert day.inner_text() in SIGNS.values()
+    box = day.bounding_box()
+    assert min(box["width"], box["height"]) >= 24
+    context.close()
+
+
+def test_a_usual_comparison_fits_a_phone_and_breaks_no_word(browser: Any, pages: ServedPages) -> None:
+    context = _context(browser, pages, 390)
+    page = context.new_page()
+    page.goto(f"{pages.url}/compare?one=~ada&a=2026-10&b=2026-11&intervals=1")
+    scroller = page.locator(".scroller")
+    assert scroller.evaluate("(one) => one.scrollWidth <= one.clientWidth")
+    word = """() => {
+      const node = document.querySelectorAll(".compared thead a")[1].lastChild;
+      const range = document.createRange();
+      range.setStart(node, node.textContent.indexOf("November"));
+      range.setEnd(node, node.textContent.indexOf("November") + "November".length);
+      return range.getClientRects().length;
+    }"""
+    assert page.evaluate(word) == 1
+    context.close()
+
+
+def test_a_printed_page_has_no_search_box(browser: Any, pages: ServedPages) -> None:
+    context = _context(browser, pages)
+    page = context.new_page()
+    page.goto(f"{pages.url}/~ada/2026")
+    assert page.locator("#q").is_visible()
+    page.emulate_media(media="print")
+    assert not page.locator("#q").is_visible()
+    assert page.locator("#calendar").is_visible()
+    context.close()
 
 
 def test_the_keyboard_leads_from_a_person_to_an_answer(browser: Any, pages: ServedPages) -> None:
