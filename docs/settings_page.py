@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
 
+from pydantic import AliasChoices
 from pydantic.fields import FieldInfo
 
-from mood_core.settings import OTHER_NAMES, Settings
+from mood_core.settings import Settings
 
 PAGE = Path(__file__).with_name("settings.md")
 _HEAD = """# Settings
@@ -40,7 +41,7 @@ def settings_page() -> str:
 
 def _rows() -> Iterator[str]:
     for name, field in Settings.model_fields.items():
-        yield f"| `MOODLOG_{name.upper()}` | {_default(field)} | {_meaning(name, field)} |"
+        yield f"| `MOODLOG_{name.upper()}` | {_default(field)} | {_meaning(field)} |"
 
 
 def _default(field: FieldInfo) -> str:
@@ -50,13 +51,13 @@ def _default(field: FieldInfo) -> str:
     return f"`{','.join(value) if isinstance(value, tuple) else value}`"
 
 
-def _meaning(name: str, field: FieldInfo) -> str:
+def _meaning(field: FieldInfo) -> str:
     words = [field.description or ""]
     choices = [str(choice) for choice in get_args(field.annotation) if isinstance(choice, str)]
     if choices:
         words.append(f"one of {', '.join(choices)}")
-    if name in OTHER_NAMES:
-        words.append(f"else `{OTHER_NAMES[name]}`")
+    if isinstance(field.validation_alias, AliasChoices):
+        words.append(f"else `{field.validation_alias.choices[-1]}`")
     return "; ".join(words)
 
 

@@ -19,7 +19,7 @@ from mood_core.text.sanitise import plain
 log = logging.getLogger(__name__)
 
 _HOME = "moodlog_home"
-_reads: dict[str, str | None] = {"env_file": ".env"}
+_reads: dict[str, str | None] = {"env_file": ".env"}  # pydantic's own reader does not check the owner
 
 
 def default_home() -> Path:

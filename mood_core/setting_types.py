@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, SecretStr
+from pydantic_settings import NoDecode
 
 from mood_core.files.outside import absolute
 from mood_core.http.addresses import has_login, insecure
@@ -135,7 +136,7 @@ def words_of(*known: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-Words = Annotated[tuple[str, ...], BeforeValidator(_by_comma)]
+Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_by_comma)]
 """Words separated by commas."""
 
 Folder = Annotated[Path, AfterValidator(absolute)]

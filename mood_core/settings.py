@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from types import MappingProxyType
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import AliasChoices, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from mood_core.errors import ConfigError
-from mood_core.files.dotenv import parsed
+from mood_core.files.dotenv import EnvFileSource, parsed
 from mood_core.setting_names import default_home, env_files, names_in_use
 from mood_core.setting_types import (
     Command,
@@ -36,23 +35,17 @@ from mood_core.text.sanitise import plain
 
 log = logging.getLogger(__name__)
 
-OTHER_NAMES: Mapping[str, str] = MappingProxyType(
-    {
-        "spotify_client_id": "SPOTIPY_CLIENT_ID",
-        "spotify_client_secret": "SPOTIPY_CLIENT_SECRET",
-        "spotify_redirect_uri": "SPOTIPY_REDIRECT_URI",
-    }
-)
-"""The names of spotipy for an app, by setting. They are used if moodlog's own name is not set."""
 
+class Settings(BaseSettings):
+    """The settings. Relative paths are relative to the working directory."""
 
-class Settings(BaseModel):
-    """The settings. Relative paths are relative to the working directory.
-
-    A setting that is not given comes from the environment or a ``.env`` file.
-    """
-
-    model_config = ConfigDict(frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="MOODLOG_",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        populate_by_name=True,
+    )
 
     home: Folder = Field(
         default_factory=default_home,
@@ -75,14 +68,17 @@ class Settings(BaseModel):
 
     spotify_client_id: str = Field(
         default="",
+        validation_alias=AliasChoices("MOODLOG_SPOTIFY_CLIENT_ID", "SPOTIPY_CLIENT_ID"),
         description="the app's id in Spotify's developer dashboard",
     )
     spotify_client_secret: SecretStr | None = Field(
         default=None,
+        validation_alias=AliasChoices("MOODLOG_SPOTIFY_CLIENT_SECRET", "SPOTIPY_CLIENT_SECRET"),
         description="the app's secret; optional, and without it refresh tokens rotate",
     )
     spotify_redirect_uri: str = Field(
         default="http://127.0.0.1:8888/callback",
+        validation_alias=AliasChoices("MOODLOG_SPOTIFY_REDIRECT_URI", "SPOTIPY_REDIRECT_URI"),
         description="redirect URI after consent, exactly as registered for the app",
     )
     spotify_api_url: Url = Field(default="https://api.spotify.com/v1", description="URL of the Web API")
@@ -168,14 +164,17 @@ class Settings(BaseModel):
     import_max_row_bytes: int = Field(default=2**20, ge=1, description="most bytes of one row of an export")
     import_max_depth: int = Field(default=16, ge=1, description="most nested folders in one archive")
 
-    @model_validator(mode="before")
     @classmethod
-    def _with_environment(cls, given: dict[str, Any]) -> dict[str, Any]:
-        names = names_in_use()
-        found = {field: names.get(f"moodlog_{field}") for field in cls.model_fields}
-        for field, other in OTHER_NAMES.items():
-            found[field] = found[field] or names.get(other.lower())
-        return {field: value for field, value in found.items() if value} | given
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic's names
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment first, then each ``.env``."""
+        return (init_settings, env_settings, *(EnvFileSource(settings_cls, names) for names in env_files().values()))
 
     @property
     def database(self) -> str:
@@ -236,7 +235,8 @@ def load_settings() -> Settings:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         problem = first.get("ctx", {}).get("error") or first["msg"].lower()
-        raise ConfigError(f"MOODLOG_{str(first['loc'][0]).upper()} is invalid: {problem}") from error
+        name = str(first["loc"][0])
+        raise ConfigError(f"{name if name.isupper() else f'MOODLOG_{name.upper()}'} is invalid: {problem}") from error
     for names in (parsed(os.environ), *env_files().values()):
         for name in map(str.upper, names):
             if name.startswith("MOODLOG_") and not name.startswith("MOODLOG_TEST_"):
@@ -247,14 +247,14 @@ def load_settings() -> Settings:
 def other_names_in_use(settings: Settings) -> dict[str, str]:
     """Names without ``MOODLOG_`` that are set, and whether each is used.
 
+    ``SPOTIPY_*`` are spotipy's names for an app; they are used if moodlog's own name is not set.
     ``DATABASE_URL`` usually belongs to another project and is not used.
     """
     given = names_in_use()
-    found = {
-        other: f"is used because MOODLOG_{field.upper()} is not set"
-        for field, other in OTHER_NAMES.items()
-        if other.lower() in given and f"moodlog_{field}" not in given
-    }
+    found = {}
+    for name in ("client_id", "client_secret", "redirect_uri"):
+        if f"spotipy_{name}" in given and f"moodlog_spotify_{name}" not in given:
+            found[f"SPOTIPY_{name.upper()}"] = f"is used because MOODLOG_SPOTIFY_{name.upper()} is not set"
     if given.get("database_url") and settings.database_url is None:
         found["DATABASE_URL"] = "is not used: only MOODLOG_DATABASE_URL counts"
     return found

@@ -1,4 +1,4 @@
-"""Reads trusted ``.env`` files."""
+"""Reads trusted ``.env`` files and passes them to pydantic as a source of settings."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from io import StringIO
 from pathlib import Path
 
 from dotenv import dotenv_values
+from pydantic_settings import BaseSettings, EnvSettingsSource
 
 from mood_core.errors import ConfigError
 from mood_core.files.trusted import read_trusted
@@ -32,3 +33,14 @@ def read_env_file(path: Path) -> Names | None:
     if "\0" in text:
         raise ConfigError(f"{path} cannot be read: it contains a null character. Write one NAME=value per line.")
     return parsed(dotenv_values(stream=StringIO(text)))
+
+
+class EnvFileSource(EnvSettingsSource):
+    """Settings from a ``.env`` file."""
+
+    def __init__(self, settings_cls: type[BaseSettings], names: Names) -> None:
+        self._names = names
+        super().__init__(settings_cls)
+
+    def _load_env_vars(self) -> Mapping[str, str | None]:
+        return self._names

@@ -104,7 +104,7 @@ _IMPORTS = """
 import sys
 from flows.cli import main
 main(sys.argv[1:], standalone_mode=False)
-costly = ("numpy", "pyarrow", "pandas", "prefect", "httpx", "requests", "pydantic_settings")
+costly = ("numpy", "pyarrow", "pandas", "prefect", "httpx", "requests")
 print([name for name in costly if name in sys.modules], len(sys.modules), file=sys.stderr)
 """
 _MOST_MODULES = 600
