@@ -13,7 +13,7 @@ from mood_core.cli.messages import NO_ACCOUNT
 from mood_core.cli.plain_table import plain_table, print_table
 from mood_core.cli.terminal import echo_json
 from mood_core.errors import InputError
-from mood_core.store.queries.accounts import MOST_COUNTED, Account, Accounts
+from mood_core.store.queries.accounts import Account, Accounts
 from mood_core.text.format import plural
 from mood_core.usecases.people.manage_users import change_user, set_paused, the_account
 from mood_core.usecases.people.try_permissions import REFUSED, resume_refused
@@ -70,10 +70,8 @@ def list_users(as_json: bool, limit: int | None, prefix: str) -> None:
 
 
 def _listed(accounts: Accounts, most: int, prefix: str) -> Iterator[Account]:
-    """Up to ``most`` people by name; all for 0."""
-    if not prefix:
-        return islice(accounts.pages(), most or None)
-    return iter(accounts.page(most or MOST_COUNTED, prefix=prefix))
+    """Up to ``most`` people by name, of those whose name begins with ``prefix``; all for 0."""
+    return islice(accounts.pages(prefix), most or None)
 
 
 @command.command

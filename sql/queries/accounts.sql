@@ -22,10 +22,10 @@ FROM users AS u
 LEFT JOIN _accounts AS a ON u.user_key = a.user_key
 /* user_ids: WHERE u.user_id = ANY(:user_ids) */
 /* chosen: WHERE u.user_key IN (any_chosen) */
-/* prefix: WHERE substr(u.name_key, 1, CAST(:length AS INTEGER)) = :prefix */
-/* after: WHERE (u.name_key, u.user_id) > (:name_key, :user_id) */
+/* after: WHERE u.name_key COLLATE "C" >= :name_key AND (u.name_key <> :name_key OR u.user_id > :user_id) */
+/* below: AND u.name_key COLLATE "C" < :below */
 /* unkeyed: WHERE u.name_key IS NULL */
-/* page: ORDER BY u.name_key, u.user_id LIMIT :most OFFSET :skip */;
+/* page: ORDER BY u.name_key COLLATE "C", u.user_id LIMIT :most OFFSET :skip */;
 
 -- name: people_called
 -- Who has one of some names, as they are compared; and everybody whose name was not brought to this form yet.
@@ -33,7 +33,7 @@ SELECT
     user_id,
     display_name
 FROM users
-WHERE name_key = ANY(:names)
+WHERE name_key COLLATE "C" = ANY(:names)
 UNION ALL
 SELECT
     user_id,

@@ -10,7 +10,7 @@ CREATE TABLE users (
     -- The name as it is compared. NULL until the next run computes it.
     name_key TEXT
 );
-CREATE INDEX users_name_key ON users (name_key);
+CREATE INDEX users_name_key ON users (name_key COLLATE "C");
 
 CREATE TABLE _accounts (
     -- The state of a person's account. It is not in the lake, so a rebuild without this table starts afresh.

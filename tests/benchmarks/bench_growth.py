@@ -141,6 +141,7 @@ class _World:
         yield "status: coverage", lambda: coverage_by_person(self.database, people)
         yield "first people", lambda: list(islice(accounts.pages(), 100))
         yield "page of people", lambda: people_page(accounts, 100, skip=100)
+        yield "names that begin so", lambda: people_page(accounts, 100, prefix="name 7")
         yield "metrics", lambda: operations(self.database, now=NOW)
         yield "page of tokens", lambda: next(TokenRows(self.database, now=lambda: NOW).pages(), None)
 

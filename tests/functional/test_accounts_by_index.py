@@ -174,6 +174,13 @@ def test_the_numbers_and_services_of_all_accounts_need_no_account(accounts: Acco
     assert accounts.services() == set(authorised.values())
 
 
+def test_everybody_whose_name_begins_so_is_read_page_by_page(
+    accounts: Accounts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mood_core.store.queries.accounts._PAGE", 3)
+    assert [one.user_id for one in accounts.pages("P01")] == [f"p01{digit}" for digit in range(10)]
+
+
 def test_people_are_read_page_by_page_and_by_the_beginning_of_their_names(accounts: Accounts) -> None:
     everybody = _ids(accounts.all())
     assert _ids(accounts.page(7, skip=5)) == everybody[5:12]

@@ -53,6 +53,7 @@ def _steps(database: Database) -> Iterator[tuple[str, Callable[[], object]]]:
     yield "status: gaps", lambda: gaps(database, people)
     yield "status: coverage", lambda: coverage_by_person(database, people)
     yield "first people", lambda: list(islice(accounts.pages(), 100))
+    yield "names that begin so", lambda: accounts.page(100, prefix="name 7")
     yield "metrics", lambda: operations(database, now=NOW)
     yield "page of tokens", lambda: next(TokenRows(database).pages(), None)
 

@@ -25,6 +25,8 @@ MOST_COUNTED = 100_000
 """The number at which a count of people stops, so that it costs the same with more."""
 
 _PAGE = 1_000
+_BEGINNING = ("after", "below", "page")
+_LAST = "\U0010ffff"  # sorts behind every character of a name
 
 
 def people_counted(number: int) -> str:
@@ -98,17 +100,18 @@ class Accounts:
         Names are compared by :func:`~mood_core.text.names.name_key`.
         """
         key = name_key(prefix)
-        values = {"most": most, "skip": skip, "prefix": key, "length": len(key)}
-        return _by_name(self._database.rows(query("accounts", "page", *(["prefix"] if key else [])), values))
+        values = {"most": most, "skip": skip, "name_key": key, "user_id": "", "below": key + _LAST}
+        return _by_name(self._database.rows(query("accounts", *(_BEGINNING if key else ["page"])), values))
 
-    def pages(self) -> Iterator[Account]:
-        """All accounts by name, read page by page."""
+    def pages(self, prefix: str = "") -> Iterator[Account]:
+        """All accounts by name, or those whose name begins with ``prefix``, read page by page."""
+        key = name_key(prefix)
         found = _by_name(self._database.rows(query("accounts", "unkeyed")))
-        yield from found
-        last = ("", "")
+        yield from (one for one in found if name_key(one.display_name).startswith(key))
+        last = (key, "")
         while True:
-            values = {"name_key": last[0], "user_id": last[1], "most": _PAGE, "skip": 0}
-            rows = self._database.rows(query("accounts", "after", "page"), values)
+            values = {"name_key": last[0], "user_id": last[1], "below": key + _LAST, "most": _PAGE, "skip": 0}
+            rows = self._database.rows(query("accounts", *_BEGINNING), values)
             yield from _by_name(rows)
             if len(rows) < _PAGE:
                 return
