@@ -19,6 +19,7 @@ from mood_core.store.engine.view_comments import is_inner
 
 _DOCS = Path(__file__).resolve().parents[1] / "docs"
 _SQL = re.compile(r'```sql\n(.*?)```|sqlite3 \S+ "(SELECT .*?)"', re.DOTALL)
+_TABLE = re.compile(r"FROM (\w+)")
 
 COMMANDS_OF_A_PERSON = (
     *(f"history --user {{user}} --by {by}" for by in ("day", "week", "month", "hour", "weekday", "track")),
@@ -79,14 +80,14 @@ def questions_about_a_person(connection: Connection) -> Iterator[tuple[str, str]
 
 
 def documented_questions(dialect: str, name: str) -> Iterator[tuple[str, str]]:
-    """Names and SQL of the queries in README and docs about the person ``name``; those for Metabase on PostgreSQL."""
+    """The queries in README and docs about the person ``name``, called after page and table; Metabase's on PostgreSQL."""
     for page in (_DOCS.parent / "README.md", *sorted(_DOCS.rglob("*.md"))):
-        for at, parts in enumerate(_SQL.findall(page.read_text(encoding="utf-8")), 1):
-            block = "".join(parts)
+        for block in map("".join, _SQL.findall(page.read_text(encoding="utf-8"))):
             if dialect == "sqlite" and "{{person}}" in block:
                 continue
             sql = re.sub(r"\[\[(.*?)\]\]", r"\1", block).replace("{{person}}", _quoted(name)).strip()
-            yield f"{page.name} {at}", sql.replace("'Ada'", _quoted(name)).removesuffix(";")
+            (table, *_) = _TABLE.findall(sql)
+            yield f"{page.name} {table}", sql.replace("'Ada'", _quoted(name)).removesuffix(";")
 
 
 def grafana_questions(names: str, since: str, until: str) -> Iterator[tuple[str, str]]:

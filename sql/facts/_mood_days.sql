@@ -7,5 +7,5 @@ SELECT
     d.uncertain_listens,
     d.expected_listens,
     d.listens_variance
-FROM _day_moods AS d
+FROM _mood_days_by_mood AS d
 INNER JOIN users AS u ON u.user_key = d.user_key;

@@ -176,11 +176,7 @@ FROM (
     GROUP BY g.user_key, g.track_key
 ) AS h
 INNER JOIN tracks AS t ON h.track_key = t.track_key
-INNER JOIN moods AS m
-    ON m.model_key IN (
-        (SELECT c.model_key FROM models AS c WHERE c.is_current = 1 AND c.estimated = 0),
-        (SELECT c.model_key FROM models AS c WHERE c.is_current = 1 AND c.estimated = 1)
-    ) AND h.track_key = m.track_key
+INNER JOIN _current_moods AS m ON h.track_key = m.track_key
 LEFT JOIN person_labels AS p ON h.user_key = p.user_key AND h.track_key = p.track_key
 WHERE t.name <> '' AND coalesce(p.label_source, '') <> 'person'
 ORDER BY t.track_id;

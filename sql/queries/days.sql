@@ -126,11 +126,7 @@ FROM (
                 AND l.played_at_ms < (s.day * CAST(86400 AS BIGINT) + 172800) * 1000
                 AND (l.played_at_ms / 1000 + o.offset_s) / 86400 = s.day */
         ) AS d
-        LEFT JOIN moods AS m
-            ON d.track_key = m.track_key AND m.model_key IN (
-                (SELECT c.model_key FROM models AS c WHERE c.is_current = 1 AND c.estimated = 0),
-                (SELECT c.model_key FROM models AS c WHERE c.is_current = 1 AND c.estimated = 1)
-            )
+        LEFT JOIN _current_moods AS m ON d.track_key = m.track_key
         LEFT JOIN person_labels AS p ON d.user_key = p.user_key AND d.track_key = p.track_key
     ) AS y
 ) AS x

@@ -278,35 +278,15 @@ SELECT (SELECT t.track_id FROM tracks AS t WHERE t.track_key = c.track_key) AS t
 FROM _replaced_codes AS c
 WHERE c.replaced_at_ms > :at;
 
--- name: remove_labels_by_code
--- Delete the labels of some tracks from features that can have been found by ISRC.
-DELETE FROM moods
-WHERE
-    model_key IN (SELECT m.model_key FROM models AS m)
-    AND track_key = ANY(:ids)
-    AND source_key IN (
-        SELECT s.source_key FROM sources AS s
-        WHERE s.source = 'reccobeats:isrc' OR s.source LIKE 'catalog:%'
-    )
-RETURNING track_key;
-
--- name: remove_features_by_code
--- Delete the features of some tracks that can have been found by ISRC.
-DELETE FROM audio_features
+-- name: remove_rows_by_code
+-- Delete the features, misses or labels of some tracks that can have been found by ISRC. The index of labels begins with
+-- the model.
+DELETE FROM any_table
 WHERE
     track_key = ANY(:ids)
     AND source_key IN (
         SELECT s.source_key FROM sources AS s
         WHERE s.source = 'reccobeats:isrc' OR s.source LIKE 'catalog:%'
     )
+    /* labels: AND model_key IN (SELECT m.model_key FROM models AS m) */
 RETURNING track_key;
-
--- name: remove_misses_by_code
--- Delete the misses of some tracks of the sources that search by ISRC.
-DELETE FROM feature_misses
-WHERE
-    track_key = ANY(:ids)
-    AND source_key IN (
-        SELECT s.source_key FROM sources AS s
-        WHERE s.source = 'reccobeats:isrc' OR s.source LIKE 'catalog:%'
-    );

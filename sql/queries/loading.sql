@@ -259,11 +259,7 @@ SELECT
     l.played_at_ms
 FROM listens AS l
 INNER JOIN models AS c ON c.is_current = 1 AND c.estimated = 0
-LEFT JOIN moods AS m
-    ON l.track_key = m.track_key AND m.model_key IN (
-        (SELECT x.model_key FROM models AS x WHERE x.is_current = 1 AND x.estimated = 0),
-        (SELECT x.model_key FROM models AS x WHERE x.is_current = 1 AND x.estimated = 1)
-    )
+LEFT JOIN _current_moods AS m ON l.track_key = m.track_key
 WHERE m.track_key IS NULL;
 
 -- name: pending_days

@@ -126,7 +126,7 @@ GROUP BY u.user_id;
 -- The first day with listens of a person, in days since 1970-01-01.
 SELECT min(d.day)
 FROM users AS u
-INNER JOIN _day_moods AS d ON u.user_key = d.user_key
+INNER JOIN _mood_days_by_mood AS d ON u.user_key = d.user_key
 WHERE u.user_id = :user AND d.listens > 0;
 
 -- name: recap_days
@@ -138,7 +138,7 @@ SELECT
     d.expected_listens,
     d.listens_variance
 FROM users AS u
-INNER JOIN _day_moods AS d ON u.user_key = d.user_key AND d.day >= :first AND d.day <= :last
+INNER JOIN _mood_days_by_mood AS d ON u.user_key = d.user_key AND d.day >= :first AND d.day <= :last
 WHERE u.user_id = :user;
 
 -- name: recap_tracks
@@ -192,7 +192,7 @@ SELECT
     d.day,
     d.mood,
     d.listens
-FROM _day_moods AS d
+FROM _mood_days_by_mood AS d
 INNER JOIN first_people AS p ON d.user_key = p.user_key
 WHERE d.day >= :first AND d.day <= :last AND d.listens > 0
 ORDER BY p.user_id, d.day DESC, d.mood;
@@ -204,7 +204,7 @@ SELECT
     d.mood,
     sum(d.listens) AS listens
 FROM users AS u
-INNER JOIN _day_moods AS d ON u.user_key = d.user_key AND d.day >= :first AND d.day <= :last AND d.listens > 0
+INNER JOIN _mood_days_by_mood AS d ON u.user_key = d.user_key AND d.day >= :first AND d.day <= :last AND d.listens > 0
 GROUP BY d.day, d.mood;
 
 -- name: datasette_moods_by_month

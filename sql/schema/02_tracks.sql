@@ -84,8 +84,9 @@ CREATE TABLE feature_misses (
 ) /* sqlite: WITHOUT ROWID */;
 
 CREATE TABLE resolutions (
-    -- Answers of resolvers about names: which track has a normalised artist and title, or why there is none. In the
-    -- lake as well. misses counts the answers without a track: the resolver is asked again at growing intervals.
+    -- The latest answer of each resolver about a name, which is a normalised artist and title: the track, or in outcome
+    -- why there is none. misses counts the answers without a track: after each, the resolver is called again later than
+    -- after the one before. In the lake as well.
     artist TEXT NOT NULL,
     title TEXT NOT NULL,
     resolved_by TEXT NOT NULL,

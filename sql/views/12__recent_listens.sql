@@ -28,13 +28,7 @@ CROSS JOIN
 -- Finds each label with the index: PostgreSQL would hash all labels for one person's listens. There is one label at
 -- most; LIMIT forces this plan.
 LEFT JOIN LATERAL (
-    SELECT m.mood FROM moods AS m
-    WHERE
-        m.model_key IN (
-            (SELECT c.model_key FROM models AS c WHERE c.is_current = 1 AND c.estimated = 0),
-            (SELECT c.model_key FROM models AS c WHERE c.is_current = 1 AND c.estimated = 1)
-        )
-        AND l.track_key = m.track_key
+    SELECT m.mood FROM _current_moods AS m WHERE l.track_key = m.track_key
     LIMIT 1 -- noqa: AM09
 ) AS m ON TRUE
 LEFT JOIN person_labels AS p ON u.user_key = p.user_key AND l.track_key = p.track_key

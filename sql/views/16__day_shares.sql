@@ -37,6 +37,6 @@ FROM (
         m.labelled,
         CASE WHEN m.mood <> 'Unlabelled' THEN m.expected_listens END AS mean,
         CASE WHEN m.mood <> 'Unlabelled' THEN 1.6449 * sqrt(m.listens_variance) + 0.5 END AS half
-    FROM _day_moods AS m
+    FROM _mood_days_by_mood AS m
     INNER JOIN users AS u ON m.user_key = u.user_key
 ) AS g

@@ -47,11 +47,7 @@ SELECT
     ) AS mood_energy_sd,
     CASE WHEN m.mood IS NOT NULL THEN c.estimated END AS estimated
 FROM _dated_tracks AS t
-LEFT JOIN moods AS m
-    ON m.model_key IN (
-        (SELECT x.model_key FROM models AS x WHERE x.is_current = 1 AND x.estimated = 0),
-        (SELECT x.model_key FROM models AS x WHERE x.is_current = 1 AND x.estimated = 1)
-    ) AND t.track_key = m.track_key
+LEFT JOIN _current_moods AS m ON t.track_key = m.track_key
 LEFT JOIN models AS c
     ON
         c.is_current = 1

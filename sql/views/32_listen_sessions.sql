@@ -61,9 +61,5 @@ FROM (
 ) AS p
 -- LEFT, so that a database skips what a query does not use.
 LEFT JOIN tracks AS t ON p.track_key = t.track_key
-LEFT JOIN moods AS m
-    ON m.model_key IN (
-        (SELECT c.model_key FROM models AS c WHERE c.is_current = 1 AND c.estimated = 0),
-        (SELECT c.model_key FROM models AS c WHERE c.is_current = 1 AND c.estimated = 1)
-    ) AND p.track_key = m.track_key
+LEFT JOIN _current_moods AS m ON p.track_key = m.track_key
 LEFT JOIN person_labels AS o ON p.user_key = o.user_key AND p.track_key = o.track_key

@@ -17,7 +17,7 @@ FROM (
         (m.day + 3) % 7 + 1 AS weekday,
         m.mood,
         CAST(sum(m.listens) AS BIGINT) AS listens
-    FROM _day_moods AS m
+    FROM _mood_days_by_mood AS m
     INNER JOIN users AS u ON m.user_key = u.user_key
     WHERE m.listens > 0
     GROUP BY u.user_id, u.display_name, (m.day + 3) % 7 + 1, m.mood

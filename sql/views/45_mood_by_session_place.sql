@@ -74,11 +74,7 @@ FROM (
                 FROM _session_plays AS l
             ) AS p
         ) AS q
-        LEFT JOIN moods AS m
-            ON m.model_key IN (
-                (SELECT c.model_key FROM models AS c WHERE c.is_current = 1 AND c.estimated = 0),
-                (SELECT c.model_key FROM models AS c WHERE c.is_current = 1 AND c.estimated = 1)
-            ) AND q.track_key = m.track_key
+        LEFT JOIN _current_moods AS m ON q.track_key = m.track_key
         LEFT JOIN person_labels AS o ON q.user_key = o.user_key AND q.track_key = o.track_key
         WHERE q.place <= 10 AND q.is_recent = 1
     ) AS e

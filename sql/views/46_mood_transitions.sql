@@ -47,24 +47,12 @@ FROM (
             -- Finds each label with the index: PostgreSQL expects a person's listens in every partition, and would hash
             -- all labels for them. There is one label at most; LIMIT forces this plan.
             LEFT JOIN LATERAL (
-                SELECT a.mood FROM moods AS a
-                WHERE
-                    a.model_key IN (
-                        (SELECT c.model_key FROM models AS c WHERE c.is_current = 1 AND c.estimated = 0),
-                        (SELECT c.model_key FROM models AS c WHERE c.is_current = 1 AND c.estimated = 1)
-                    )
-                    AND n.from_key = a.track_key
+                SELECT a.mood FROM _current_moods AS a WHERE n.from_key = a.track_key
                 LIMIT 1 -- noqa: AM09
             ) AS a ON TRUE
             LEFT JOIN person_labels AS p ON n.user_key = p.user_key AND n.from_key = p.track_key
             LEFT JOIN LATERAL (
-                SELECT b.mood FROM moods AS b
-                WHERE
-                    b.model_key IN (
-                        (SELECT c.model_key FROM models AS c WHERE c.is_current = 1 AND c.estimated = 0),
-                        (SELECT c.model_key FROM models AS c WHERE c.is_current = 1 AND c.estimated = 1)
-                    )
-                    AND n.to_key = b.track_key
+                SELECT b.mood FROM _current_moods AS b WHERE n.to_key = b.track_key
                 LIMIT 1 -- noqa: AM09
             ) AS b ON TRUE
             LEFT JOIN person_labels AS q ON n.user_key = q.user_key AND n.to_key = q.track_key

@@ -56,11 +56,7 @@ FROM (
                     k.listens,
                     CASE WHEN p.track_key IS NULL THEN m.mood ELSE p.mood END AS mood
                 FROM _unranked_plays AS k
-                LEFT JOIN moods AS m
-                    ON m.model_key IN (
-                        (SELECT c.model_key FROM models AS c WHERE c.is_current = 1 AND c.estimated = 0),
-                        (SELECT c.model_key FROM models AS c WHERE c.is_current = 1 AND c.estimated = 1)
-                    ) AND k.track_key = m.track_key
+                LEFT JOIN _current_moods AS m ON k.track_key = m.track_key
                 LEFT JOIN person_labels AS p ON k.user_key = p.user_key AND k.track_key = p.track_key
             ) AS h
             -- Finds the artists of a track with the index, as the labels in mood_transitions. OFFSET forces this plan.

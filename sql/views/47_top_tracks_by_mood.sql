@@ -52,11 +52,7 @@ FROM (
             FROM _unranked_plays AS g
             WINDOW same AS (PARTITION BY g.user_id, g.track_key)
         ) AS h
-        LEFT JOIN moods AS m
-            ON m.model_key IN (
-                (SELECT c.model_key FROM models AS c WHERE c.is_current = 1 AND c.estimated = 0),
-                (SELECT c.model_key FROM models AS c WHERE c.is_current = 1 AND c.estimated = 1)
-            ) AND h.track_key = m.track_key
+        LEFT JOIN _current_moods AS m ON h.track_key = m.track_key
         LEFT JOIN person_labels AS p ON h.user_key = p.user_key AND h.track_key = p.track_key
         INNER JOIN tracks AS t ON h.track_key = t.track_key
         WHERE h.part = 1 AND CASE WHEN p.track_key IS NULL THEN m.mood ELSE p.mood END IS NOT NULL

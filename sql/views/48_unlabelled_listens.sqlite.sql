@@ -26,11 +26,7 @@ FROM (
         p.mood IS NULL AND (
             p.track_key IS NOT NULL
             OR NOT EXISTS (
-                SELECT 1 FROM moods AS m
-                WHERE m.model_key IN (
-                    (SELECT c.model_key FROM models AS c WHERE c.is_current = 1 AND c.estimated = 0),
-                    (SELECT c.model_key FROM models AS c WHERE c.is_current = 1 AND c.estimated = 1)
-                ) AND m.track_key = h.track_key
+                SELECT 1 FROM _current_moods AS m WHERE m.track_key = h.track_key
             )
         )
 ) AS n

@@ -35,7 +35,7 @@ SOURCE_COLUMNS: Mapping[str, str] = {
 """The datasets with rows that a code can bring, and their column with the feature source."""
 
 _BY_CODE = r"^(reccobeats:isrc$|catalog:)"
-"""The sources that search by code, as in the statements that delete their rows."""
+"""The sources that search by code, as in the statement that deletes their rows."""
 
 
 def replaced_codes(connection: Connection, tracks: pa.Table) -> list[int]:
@@ -64,9 +64,9 @@ def take_back(connection: Connection, track_keys: Sequence[int], at: datetime, *
     if not keep_counts:
         return
     values = {"ids": list(track_keys)}
-    labelled = sorted(set(connection.scalars(query("remove_labels_by_code"), values)))
-    featured = list(connection.scalars(query("remove_features_by_code"), values))
-    connection.execute(query("remove_misses_by_code"), values)
+    labelled = sorted(set(connection.scalars(query("remove_rows_by_code", "labels", table="moods"), values)))
+    featured = list(connection.scalars(query("remove_rows_by_code", table="audio_features"), values))
+    connection.execute(query("remove_rows_by_code", table="feature_misses"), values)
     if not labelled and not featured:
         return
     serialise_counts(connection)

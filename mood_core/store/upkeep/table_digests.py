@@ -71,7 +71,7 @@ def rows_of_nobody(connection: Connection) -> dict[str, int]:
 
 def days_add_up(connection: Connection) -> bool:
     """Whether the daily counts of each person are the number of their listens."""
-    return bool(connection.scalar(query("do_listens_add_up", table="_day_moods")))
+    return bool(connection.scalar(query("do_listens_add_up", table="_mood_days_by_mood")))
 
 
 def totals_add_up(connection: Connection) -> bool:

@@ -1,8 +1,8 @@
--- The daily counts, one row per person, day (days since 1970-01-01, in the person's local time) and mood.
+-- _mood_days as one row per person, day (days since 1970-01-01, in the person's local time) and mood.
 -- expected_listens and listens_variance are the mean and variance of how many of the labelled listens have the mood
 -- under the model's probabilities, listens taken as independent (Poisson-binomial). A mood that leads no listen can
 -- still be expected. all_listens and labelled count all listens of the day, and those with a mood.
-CREATE VIEW _day_moods AS
+CREATE VIEW _mood_days_by_mood AS
 SELECT
     w.user_key,
     w.day,
