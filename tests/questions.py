@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +79,7 @@ def questions_about_a_person(connection: Connection) -> Iterator[tuple[str, str]
 
 
 def documented_questions(dialect: str, name: str) -> Iterator[tuple[str, str]]:
-    """The queries in README and docs about the person ``name``, called after page and table; Metabase's on PostgreSQL."""
+    """The queries of README and docs about the person ``name`` by page and table; those for Metabase on PostgreSQL."""
     for page in (_DOCS.parent / "README.md", *sorted(_DOCS.rglob("*.md"))):
         for block in map("".join, _SQL.findall(page.read_text(encoding="utf-8"))):
             if dialect == "sqlite" and "{{person}}" in block:
@@ -90,16 +89,14 @@ def documented_questions(dialect: str, name: str) -> Iterator[tuple[str, str]]:
             yield f"{page.name} {table}", sql.replace("'Ada'", _quoted(name)).removesuffix(";")
 
 
-def grafana_questions(names: str, since: str, until: str) -> Iterator[tuple[str, str]]:
-    """Titles and SQL of Grafana's panels for the people ``names`` (SQL) between two times, and of its variables."""
+def grafana_questions(names: Iterable[str], since: str, until: str) -> Iterator[tuple[str, str]]:
+    """Titles and SQL of Grafana's panels for the people ``names`` between two times, and of its variables."""
+    people = ", ".join(map(_quoted, names))  # as Grafana does: PostgreSQL plans a query for names in another way
     board = json.loads((_DOCS / "grafana" / "moodlog.json").read_text(encoding="utf-8"))
-    epochs = {"From": since, "To": until}
     for panel in board["panels"]:
         for target in panel["targets"]:
-            sql = target["rawSql"].replace("${person:sqlstring}", names)
+            sql = target["rawSql"].replace("${person:sqlstring}", people)
             sql = re.sub(r"\$__timeFilter\((.*?)\)", rf"\1 BETWEEN '{since}' AND '{until}'", sql)
-            for end, time in epochs.items():
-                sql = sql.replace(f"$__unixEpoch{end}()", str(int(datetime.fromisoformat(time).timestamp())))
             yield panel["title"], sql
     for variable in board["templating"]["list"]:
         if variable["name"] == "person":

@@ -279,8 +279,8 @@ FROM _replaced_codes AS c
 WHERE c.replaced_at_ms > :at;
 
 -- name: remove_rows_by_code
--- Delete the features, misses or labels of some tracks that can have been found by ISRC. The index of labels begins with
--- the model.
+-- Delete the features, misses or labels of some tracks that can have been found by ISRC. The index of labels begins
+-- with the model.
 DELETE FROM any_table
 WHERE
     track_key = ANY(:ids)
