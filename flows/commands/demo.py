@@ -33,8 +33,8 @@ _SHOWN_DAYS = 7
 
 
 @click.command
-@click.option("--days", type=click.IntRange(1, 90), default=60, help="Number of days to simulate.")
-@click.option("--listeners", type=click.IntRange(1, 50), default=5, help="Number of listeners.")
+@click.option("--days", type=options.Integer(1, 90), default=60, help="Number of days to simulate.")
+@click.option("--listeners", type=options.Integer(1, 50), default=5, help="Number of listeners.")
 @click.option("--seed", type=int, default=7, help="Random seed of the data.")
 @click.option(
     "--home",

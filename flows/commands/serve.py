@@ -26,6 +26,7 @@ from flows.server.trusted_folder import refuse_untrusted_folder
 from flows.serving.run_records import RunRecords
 from mood_core.app.parts import machine_zone
 from mood_core.app.workspace import make_home, utc_now
+from mood_core.cli import options
 from mood_core.errors import Unavailable
 from mood_core.settings import load_settings
 from mood_core.store.loading.time_zones import zone
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
 
 @click.command
-@click.option("--port", type=click.IntRange(1, 65535), default=4200, help="Port of Prefect's pages.")
+@click.option("--port", type=options.Integer(1, 65535), default=4200, help="Port of Prefect's pages.")
 @click.option("--timezone", metavar="ZONE", help="IANA time zone of the daily times.  [default: this machine's]")
 @click.option("--web/--no-web", "with_pages", default=True, help="Serve the moods as live pages too, see moodlog web.")
 @click.option("--show-password", is_flag=True, help="Print the password of Prefect's pages and commands, and exit.")

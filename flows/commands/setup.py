@@ -16,10 +16,13 @@ from rich.console import Console
 from flows.server.runtime import prefect_runtime
 from mood_core.app.workspace import utc_now
 from mood_core.cli import options
-from mood_core.http.addresses import insecure
+from mood_core.http.addresses import insecure, shown
 from mood_core.settings import load_settings
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from flows.server.runtime import PrefectRuntime
     from flows.server.setup import Change
 
 
@@ -48,12 +51,12 @@ def _webhook(_context: click.Context, _option: click.Parameter, value: str | Non
     help="Time at which the nightly run is late, in its schedule's zone. With several a day, the nearest one counts.",
 )
 @click.option(
-    "--pool-limit", type=click.IntRange(1), help="Maximum number of runs at once in the work pool, over all workers."
+    "--pool-limit", type=options.Integer(1), help="Maximum number of runs at once in the work pool, over all workers."
 )
 @click.option("--database", is_flag=True, help="Only add moodlog's tables to a database that has other tables.")
 @click.option(
     "--partitions",
-    type=click.IntRange(1, 256),
+    type=options.Integer(1, 256),
     help="Only make moodlog's tables in a new PostgreSQL database, with the listens in this many partitions by person.",
 )
 @options.as_json
@@ -97,17 +100,31 @@ def command(
     if notify and webhook:
         raise click.UsageError("give either --notify with an existing block, or --webhook to create one.")
     console = Console(stderr=True, highlight=False)
-    with prefect_runtime(load_settings().home, verbose=context.obj["verbose"]) as runtime:
+    home, done = load_settings().home, {}
+    with prefect_runtime(home, verbose=context.obj["verbose"]) as runtime:
+        click.echo(_server(runtime, home), err=True)
         with console.status("reaching Prefect"):
             runtime.wait_until_ready()
-        done = list(_set_up(notify, webhook, deadline, pool_limit))
+        for change in _set_up(notify, webhook, deadline, pool_limit):
+            done[change.what] = change.outcome
+            if not as_json:
+                click.echo(str(change))
     if as_json:
-        click.echo(json.dumps({entry.what: entry.outcome for entry in done}))
+        click.echo(json.dumps(done))
         return
-    for entry in done:
-        click.echo(str(entry))
     if not (notify or webhook):
         console.print("No alerts are set up; give --webhook URL or --notify TYPE/NAME for alerts.")
+
+
+def _server(runtime: PrefectRuntime, home: Path) -> str:
+    """Which server is set up, and how to choose another one."""
+    if runtime.server is None:
+        return f"Setting up the Prefect server at {shown(runtime.pages)}."
+    started = "; it takes up to a minute to start" if runtime.server.is_ours else f", at {runtime.pages}"
+    return (
+        f"No Prefect server is set, so moodlog's own is set up, that of `moodlog serve` in {home}{started}. "
+        "To set up another one, set PREFECT_API_URL."
+    )
 
 
 def _set_up_database(partitions: int | None, *, adopt: bool, as_json: bool) -> None:

@@ -32,7 +32,7 @@ _UNDO = "undo"
 
 @click.command
 @click.argument("person", required=False)
-@click.option("--count", default=20, type=click.IntRange(1, 1000), help="Number of tracks to ask about.")
+@click.option("--count", default=20, type=options.Integer(1, 1000), help="Number of tracks to ask about.")
 @options.as_json_lines
 def ask(person: str | None, count: int, as_json: bool) -> None:
     """Ask PERSON what mood their tracks have, one key a track.

@@ -16,6 +16,7 @@ from typing import Any
 import click
 
 from mood_core.app.workspace import Workspace
+from mood_core.cli import options
 from mood_core.cli.browse_gate import BrowseGate, redirect_page
 from mood_core.errors import ConfigError
 from mood_core.files.private import write_private
@@ -30,7 +31,7 @@ LIMITS = {"sql_time_limit_ms": 30_000, "facet_time_limit_ms": 3_000, "suggest_fa
 
 
 @click.command
-@click.option("--port", type=click.IntRange(0, 65535), default=8001, help="Port of the pages.")
+@click.option("--port", type=options.Integer(0, 65535), default=8001, help="Port of the pages.")
 @click.option("--open", "open_it", is_flag=True, help="Open the pages in the browser.")
 def command(port: int, open_it: bool) -> None:
     """Browse the database with Datasette: filter, facet, export as CSV or JSON.

@@ -59,6 +59,7 @@ def add(locations: tuple[str, ...]) -> None:
     for location in locations:
         is_new = add_to_list(settings.catalog_list, location)
         click.echo(f"{'added' if is_new else 'already there'}: {plain(shown(location))}")
+    click.echo("Next: `moodlog run` takes features from the files and labels moods.", err=True)
 
 
 @command.command("remove")

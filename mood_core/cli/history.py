@@ -40,7 +40,7 @@ _MOST_DAYS, _MOST_PEOPLE = 100, 12
 )
 @options.first_day
 @options.last_day
-@click.option("--limit", type=click.IntRange(1, 2**31), default=100, help="Number of listens, with --by track.")
+@click.option("--limit", type=options.Integer(1, 2**31), default=100, help="Number of listens, with --by track.")
 @options.as_json_lines
 def command(
     user: str | None, by: str | None, first_day: date | None, last_day: date | None, limit: int, as_json: bool
@@ -48,8 +48,9 @@ def command(
     """Show moods as counts of listens, in the person's local time.
 
     A week has the date of its Monday. --by person shows one row for each person. Listens without a mood are counted
-    too. With --json, the default is always the day, weekdays are the numbers 1 (Monday) to 7 (Sunday), as in the view
-    mood_by_weekday, and hours are 0 to 23, as in mood_by_hour.
+    too. --by track shows the probability of each label, with ? if the label is uncertain. With --json, the default is
+    always the day, weekdays are the numbers 1 (Monday) to 7 (Sunday), as in the view mood_by_weekday, and hours are 0
+    to 23, as in mood_by_hour.
 
     \b
     Examples:

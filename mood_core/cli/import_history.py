@@ -38,7 +38,7 @@ _WANTED = "the zip of Spotify or ListenBrainz, its folder or files, or a JSON or
 @click.option("--timezone", metavar="ZONE", help="IANA time zone of a new person; default: this machine's.")
 @click.option(
     "--min-ms",
-    type=click.IntRange(0),
+    type=options.Integer(0),
     default=SHORTEST_LISTEN_MS,
     help="Skip plays shorter than this; 0 keeps all. Plays without a duration are kept.",
 )

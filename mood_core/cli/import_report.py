@@ -21,6 +21,7 @@ from mood_core.usecases.imports.label_coverage import (
     LabelCoverage,
 )
 
+_IN_A_DRY_RUN = {RowOutcome.MALFORMED: "malformed rows, which the import quarantines"}
 _WEAKER_FORM = (
     "Account data is the weaker form: one year, times to the minute, no track ids. The extended streaming history goes "
     "back to your first day: request it at https://www.spotify.com/account/privacy/ and import it as well. "
@@ -32,9 +33,10 @@ def print_outcomes(report: ImportReport) -> None:
     """Print the outcome of every row to stdout, and notes to stderr."""
     table = Table("outcome", "rows", "meaning", box=None, pad_edge=False)
     table.columns[1].justify = "right"
+    meaning = MEANING | _IN_A_DRY_RUN if report.dry_run else MEANING
     for name, count in report.outcomes.items():
         limit = f" ({report.min_ms / 1000:g} s)" if name == RowOutcome.SKIPPED else ""
-        table.add_row(name, plural(count), MEANING[RowOutcome(name)] + limit)
+        table.add_row(name, plural(count), meaning[RowOutcome(name)] + limit)
     table.add_row("rows read", plural(report.rows_read), "all of them", style="bold")
     print_table(table)
     print_notes(_notes(report))

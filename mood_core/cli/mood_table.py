@@ -21,6 +21,7 @@ from mood_core.text.format import is_visible, shown_title
 from mood_core.text.sanitise import plain
 
 _BAR_CELLS = 20
+_UNCERTAIN = "?"
 _LINES_AT_ONCE = 1_000
 _TIME_CELLS, _NAME_CELLS, _GAPS = 16, 12, 6
 
@@ -127,6 +128,8 @@ def print_listens(listens: Sequence[dict[str, Any]], console: Console) -> None:
     print_table(table, console)
     if any(listen["mood"] and listen["estimated"] for listen in listens):
         console.print(Text("est.: from features estimated from audio", style="dim"))
+    if any(listen["mood"] and listen["uncertain"] for listen in listens):
+        console.print(Text(f"{_UNCERTAIN}: uncertain label, another mood is plausible", style="dim"))
 
 
 def _shown(value: str | int, period: str) -> str:
@@ -159,7 +162,7 @@ def _mood(listen: dict[str, Any]) -> Text:
     mood = listen["mood"]
     if mood is None:
         return Text(f"· {listen['unlabelled_reason']}", style="dim")
-    uncertain = "?" if listen["uncertain"] else ""
+    uncertain = _UNCERTAIN if listen["uncertain"] else ""
     estimated = " est." if listen["estimated"] else ""
     share = f"{listen['p_' + mood.lower()]:.0%}{uncertain}{estimated}"
     return Text(f"{SIGNS[mood]} {mood} {share}", style=TERMINAL_COLOURS[mood])

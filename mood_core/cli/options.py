@@ -46,6 +46,12 @@ CLOCK = _OneFormat("%H:%M", "HH:MM", "08:00", datetime.time)
 """The type of a time of day."""
 
 
+class Integer(click.IntRange):
+    """A whole number within limits."""
+
+    name = "integer"  # click's "integer range" names no value that a person could write
+
+
 def _checked_master(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
     from mood_core.setting_types import spark_master as checked
 
@@ -68,7 +74,7 @@ PEOPLE_SHOWN = 100
 """The people of a table."""
 
 most_people = click.option(
-    "--limit", metavar="N", type=click.IntRange(min=0), help=f"At most N people, 0 for all; default: {PEOPLE_SHOWN}."
+    "--limit", metavar="N", type=Integer(min=0), help=f"At most N people, 0 for all; default: {PEOPLE_SHOWN}."
 )
 first_day = click.option("--from", "first_day", type=DAY, help="First local day.")
 last_day = click.option("--to", "last_day", type=DAY, help="Last local day.")
@@ -85,8 +91,8 @@ mood_words = click.option(
     metavar="WORD=MOOD",
     help="Map a word in the mood column to a mood; WORD= skips its tracks. Repeatable.",
 )
-folds = click.option("--folds", default=10, type=click.IntRange(2), help="Folds of the cross-validation.")
-repeats = click.option("--repeats", default=5, type=click.IntRange(1), help="Repeats of the cross-validation.")
+folds = click.option("--folds", default=10, type=Integer(2), help="Folds of the cross-validation.")
+repeats = click.option("--repeats", default=5, type=Integer(1), help="Repeats of the cross-validation.")
 baselines = click.option("--baselines/--no-baselines", default=True, help="Also measure baseline models.")
 
 

@@ -15,10 +15,10 @@ _BYTES_PER_S = 10_000_000
 
 
 @click.command
-@click.argument("partitions", type=click.IntRange(1, 256), required=False)
+@click.argument("partitions", type=options.Integer(1, 256), required=False)
 @click.option("--cancel", is_flag=True, help="Remove what an interrupted move has copied.")
 @click.option("--dry-run", is_flag=True, help="Only show how much time and space it needs.")
-@click.option("--workers", type=click.IntRange(1, 8), default=2, show_default=True, help="Connections at once.")
+@click.option("--workers", type=options.Integer(1, 8), default=2, show_default=True, help="Connections at once.")
 @options.as_json
 def command(partitions: int | None, cancel: bool, dry_run: bool, workers: int, as_json: bool) -> None:
     """Divide listens and daily counts on PostgreSQL into PARTITIONS by a hash of the person; 1 is one table.

@@ -22,7 +22,7 @@ from mood_core.usecases.upkeep.rebuild import RebuildReport
 
 @click.command
 @click.option("--skip-damaged", is_flag=True, help="Continue without files that are missing, damaged or foreign.")
-@click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Cores to use (PostgreSQL).")
+@click.option("--workers", type=options.Integer(1, 64), default=1, show_default=True, help="Cores to use (PostgreSQL).")
 @options.as_json
 def command(skip_damaged: bool, workers: int, as_json: bool) -> None:
     """Rebuild the SQL database from the Parquet lake, row by row.

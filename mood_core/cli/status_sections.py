@@ -111,13 +111,16 @@ def _newest(user: Row) -> Row:
 
 
 def _moods(newest: Mapping[str, Any]) -> dict[str, list[Row]]:
-    """The share of listens with a mood by year of release: the newest years, the older ones together, and all."""
+    """The share of listens with a mood by year of release: the newest years, the older ones together, and all.
+
+    A single row is about all.
+    """
     if not newest["listens"]:
         return {}
     years = newest["by_year"]
     dated = [row for row in years if row["release_year"].isdigit()]
     rows = [*dated[:_YEARS], *_together("older", dated[_YEARS:]), *_together("unknown", years[len(dated) :])]
-    rows += _together("all", years)
+    rows += _together("all", years) if len(rows) > 1 else []
     title = f"Moods of the newest {newest['listens']} listens, by year of release"
     return {title: [{"released": row["release_year"], **_mood(row)} for row in rows]}
 

@@ -17,7 +17,7 @@ from mood_core.usecases.upkeep.verify_lake import Verification
 
 @click.command
 @click.option("--deep", is_flag=True, help="Also compare every row, in a temporary database made from the lake.")
-@click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Cores to use.")
+@click.option("--workers", type=options.Integer(1, 64), default=1, show_default=True, help="Cores to use.")
 @options.as_json
 @click.pass_context
 def command(context: click.Context, deep: bool, workers: int, as_json: bool) -> None:

@@ -16,12 +16,13 @@ from pathlib import Path
 import click
 
 from mood_core.app.workspace import Workspace
+from mood_core.cli import options
 from mood_core.cli.browse_gate import redirect_page
 from mood_core.files.private import write_private
 
 
 @click.command
-@click.option("--port", type=click.IntRange(0, 65535), help="Port of the pages.  [default: 8765, or a free one]")
+@click.option("--port", type=options.Integer(0, 65535), help="Port of the pages.  [default: 8765, or a free one]")
 @click.option("--open", "open_it", is_flag=True, help="Open the pages in the browser.")
 @click.option("--link", is_flag=True, help="Print a new link to the pages that already run, and exit.")
 @click.option("--read-only", is_flag=True, help="Take no answers about moods.")

@@ -179,7 +179,8 @@ class Recap:
             return []
         low, high = self.intervals[mood]
         share = f"{100 * self.expected[mood]:.0f}% ({100 * low:.0f} to {100 * high:.0f}%, 90% interval)"
-        return [f"If each listen counts for every mood by its probability, {mood} has {share}."]
+        counted = "That counts only the most probable mood of each listen"
+        return [f"{counted}; with every mood counted by its probability, {mood} has {share}."]
 
     def _largest_change(self, reported: str) -> list[str]:
         """The mood whose share changed most, unless it is ``reported`` already or changed little."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -35,6 +36,18 @@ def live_standin(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StandI
         point_at(running, monkeypatch)
         monkeypatch.delenv("PREFECT_API_URL", raising=False)
         yield running
+
+
+def test_setup_says_first_which_server_it_sets_up(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    with subprocess.Popen([*MOODLOG, "setup"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        said = process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=600)
+    assert "No Prefect server is set" in said
+    assert str(home) in said
+    assert "PREFECT_API_URL" in said
 
 
 def _connect(

@@ -60,7 +60,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, listener: Listener) -> Iter
     home = tmp_path_factory.mktemp("prefect")
     with pytest.MonkeyPatch.context() as patch, prefect_server(home):
         patch.setenv("MOODLOG_HOME", str(home / "moodlog"))
-        run(*MOODLOG, "setup")
+        assert "Setting up the Prefect server at 'http" in run(*MOODLOG, "setup").stderr
         run(*PREFECT, "deploy", "--all", "--no-prompt")
         run(*MOODLOG, "setup", "--webhook", listener.url)
         yield home

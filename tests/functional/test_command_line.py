@@ -23,9 +23,9 @@ from mood_core.cli.terminal import ascii_of
 from mood_core.domain.records import Track, User
 from mood_core.installation import install_extra
 from mood_core.lake.arrow_tables import to_table, users_table
-from mood_core.lake.schema import LISTENS, TRACKS, USERS
+from mood_core.lake.schema import LISTENS, MOODS, TRACKS, USERS
 from mood_core.store.queries.history import HistoryFilter, days_with_listens, mood_counts
-from tests.store_data import NOW, listens
+from tests.store_data import NOW, listens, moods, set_current
 
 _BIDI = "\u202e\u2066\u2069\u200f"
 _TRACK = "a" * 22
@@ -259,6 +259,23 @@ def test_a_link_to_pages_that_do_not_run_says_so(history: Path) -> None:
     assert f"port {port}" in done.stderr
     assert "moodlog serve" in done.stderr
     assert done.stdout.startswith(f"http://127.0.0.1:{port}/?code=")
+
+
+def test_a_word_in_the_place_of_a_number_is_refused_in_plain_words() -> None:
+    for arguments in (("web", "--port", "abc"), ("history", "--limit", "abc"), ("status", "--limit", "abc")):
+        said = _moodlog(*arguments).stderr
+        assert "'abc' is not a valid integer." in said
+        assert "range" not in said
+
+
+@pytest.mark.parametrize(("mood", "is_marked"), [("Sad", True), ("Calm", False)])
+def test_a_mark_behind_a_probability_is_explained(history: Path, mood: str, is_marked: bool) -> None:
+    with Workspace() as workspace:
+        workspace.batches.add(MOODS, moods({_TRACK: mood}), now=NOW)
+        set_current(workspace.database, "m/1")
+    shown = _moodlog("history", "--by", "track").stdout
+    assert ("70%?" in shown) == is_marked
+    assert ("?: uncertain label" in shown) == is_marked
 
 
 def test_a_title_without_a_visible_character_has_a_name(history: Path) -> None:

@@ -130,6 +130,18 @@ def test_status_says_what_would_raise_the_share(home: Path) -> None:
     assert "Batches" in CliRunner().invoke(main, ["status", "--all"]).stdout
 
 
+def test_years_that_are_unknown_are_one_row_and_not_two_equal_ones(home: Path) -> None:
+    with Workspace() as workspace:
+        batches = workspace.batches
+        batches.add(USERS, users(("ada", "Europe/Berlin")), now=NOW)
+        batches.add(TRACKS, to_table(TRACKS, [Track("one", "One", ("somebody",))]), now=NOW)
+        batches.add(LISTENS, listens([("ada", NOW - timedelta(hours=1), "one")]), now=NOW)
+    shown = CliRunner().invoke(main, ["status"]).stdout
+    rows = shown.partition("by year of release")[2].partition("\n\n")[0]
+    assert "unknown" in rows
+    assert "all" not in rows.split()
+
+
 def test_a_command_is_named_only_where_it_exists(migrated: Database, tmp_path: Path) -> None:
     _fill(Batches(open_lake(str(tmp_path / "lake")), migrated), migrated)
     with migrated.write() as connection:

@@ -62,6 +62,8 @@ def test_every_outcome_adds_up_and_a_second_import_changes_nothing(run: Any, tmp
         },
     )
     dry = json.loads(run(path, "--dry-run").stdout)
+    shown = CliRunner().invoke(main, ["import", str(path), "--user", "ada", "--dry-run"]).stdout
+    assert "malformed rows, which the import quarantines" in " ".join(shown.split())
     first = json.loads(run(path).stdout)
     assert dry["outcomes"] == first["outcomes"]
     assert first["outcomes"] == {

@@ -44,6 +44,7 @@ def test_an_added_file_is_listed_by_a_path_that_means_the_same_anywhere(home: Pa
     added = moodlog("add", "mine.csv")
     assert (added.exit_code, added.stdout) == (0, "added: mine.csv\n")
     assert "1 rows, 1 of them usable" in added.stderr
+    assert "Next: `moodlog run`" in added.stderr
     for name in ("mine.csv", str(tmp_path / "mine.csv")):
         assert moodlog("add", name).stdout.startswith("already there")
     listed = [json.loads(line) for line in moodlog("list", "--json").stdout.splitlines()]

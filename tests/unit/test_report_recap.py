@@ -342,7 +342,8 @@ def test_nobody_connected_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_a_leading_mood_has_its_interval_where_there_is_one(tmp_path: Path, database_url: str) -> None:
     recap = _recap({"Happy": 30, "Sad": 10}, {})
     said = " ".join(replace(recap, expected={"Happy": 0.6}, intervals={"Happy": (0.4, 0.85)}).sentences())
-    assert "Happy has 60% (40 to 85%, 90% interval)" in said
+    counts = "counts only the most probable mood of each listen; with every mood counted by its probability, "
+    assert f"{counts}Happy has 60% (40 to 85%, 90% interval)" in said
     with workspace(tmp_path, database_url) as space:
         add_history(space, 400)
         read = _read(space)
