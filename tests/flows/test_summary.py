@@ -89,6 +89,10 @@ def test_no_feature_service_that_answers_says_try_again_later() -> None:
     console = Console(file=StringIO(), width=200)
     print_report(report, [], console)
     assert "No feature service answered" in console.file.getvalue()  # type: ignore[attr-defined]
+    assert report.without_features
+    assert "so new tracks have no mood yet" in report.without_features
+    down.found["catalog"] = 2_500
+    assert "so the other new tracks have no mood yet" in report.without_features
     down.answered.add("spotify")
     assert report.exit_code == 0
 

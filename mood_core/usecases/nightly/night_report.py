@@ -170,7 +170,8 @@ class NightReport:
         if self.features is None or not self.features.no_service_answers:
             return None
         reasons = "; ".join(f"{stop.service}: {stop.reason}" for stop in self.features.stopped)
-        return f"No feature service answered, so new tracks have no mood yet ({reasons}). Run `moodlog run` later."
+        which = "the other new tracks" if self.fetched else "new tracks"
+        return f"No feature service answered, so {which} have no mood yet ({reasons}). Run `moodlog run` later."
 
 
 def _named(user_ids: Sequence[str]) -> str:
