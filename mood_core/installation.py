@@ -8,7 +8,6 @@ import shlex
 import shutil
 import sys
 import sysconfig
-from importlib.metadata import distribution
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -72,6 +71,8 @@ def _uv_of_checkout() -> str:
 
 def _origin() -> dict[str, Any]:
     """Where this distribution was installed from (PEP 610); empty for a package index."""
+    from importlib.metadata import distribution  # it costs more than most commands
+
     found: dict[str, Any] = json.loads(distribution(_NAME).read_text("direct_url.json") or "{}")
     return found
 

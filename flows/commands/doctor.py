@@ -171,7 +171,9 @@ def _clock(workspace: Workspace) -> Finding:
     try:
         return clock_finding(workspace.now(), spotify_time(url), name)
     except Unavailable as error:
-        return Finding("network", Level.BROKEN, error.message, "imports and stored moods work without it")
+        is_needed = workspace.accounts.services() or workspace.settings.spotify_client_id
+        level = Level.BROKEN if is_needed else Level.WARNING
+        return Finding("network", level, error.message, "imports and stored moods work without it")
 
 
 def _schedule(workspace: Workspace) -> list[Finding]:

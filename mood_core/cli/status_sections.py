@@ -196,7 +196,13 @@ def _percent(share: float) -> str:
 
 
 def _local(moment: str | None, zone: str | None = None) -> str | None:
-    """An ISO time in ``zone``, by default this machine's, to the minute. Other text stays."""
+    """An ISO time in ``zone``, by default this machine's, to the minute. Other text stays.
+
+    A time of another offset than this machine's has it: it could look like the future.
+    """
     if not moment or moment[10:11] != "T":
         return moment
-    return f"{datetime.fromisoformat(moment).astimezone(ZoneInfo(zone) if zone else None):%Y-%m-%d %H:%M}"
+    here = datetime.fromisoformat(moment).astimezone()
+    there = here.astimezone(ZoneInfo(zone)) if zone else here
+    is_same = there.utcoffset() == here.utcoffset()
+    return (there.replace(tzinfo=None) if is_same else there).isoformat(" ", "minutes")

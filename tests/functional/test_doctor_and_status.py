@@ -6,9 +6,10 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from click.testing import CliRunner, Result
@@ -110,7 +111,21 @@ def test_services_that_cannot_be_reached_break_the_clock_check_alone(monkeypatch
     monkeypatch.setenv("MOODLOG_SPOTIFY_ACCOUNTS_URL", "http://127.0.0.1:9")
     findings = _findings(_moodlog("doctor", "--json"))
     assert "cannot be reached" in findings["network"]["said"]
+    assert findings["network"]["level"] == "broken"
     assert findings["database"]["level"] == "ok"
+
+
+def test_imported_histories_need_no_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MOODLOG_SPOTIFY_CLIENT_ID", "")
+    monkeypatch.setenv("MOODLOG_SPOTIFY_ACCOUNTS_URL", "http://127.0.0.1:9")
+    play = {"ts": "2024-05-01T12:00:00Z", "ms_played": 180000, "spotify_track_uri": f"spotify:track:{'a' * 22}"}
+    export = tmp_path / "Streaming_History_Audio_2024.json"
+    export.write_text(json.dumps([play]), encoding="utf-8")
+    assert _moodlog("import", str(export), "--timezone", "Pacific/Auckland").exit_code == 0
+    done = _moodlog("doctor", "--json")
+    assert (_findings(done)["network"]["level"], done.exit_code) == ("warning", 0), done.stdout
+    here = datetime.fromisoformat("2024-05-01T12:00+00:00").astimezone(ZoneInfo("Pacific/Auckland"))
+    assert f"{here:%Y-%m-%d %H:%M}+12:00" in _moodlog("status").stdout
 
 
 def test_a_server_that_is_set_and_does_not_answer_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:
