@@ -11,10 +11,17 @@ from mood_core.app.workspace import Workspace
 
 
 def open_page(
-    browser: Any, page_file: Path, *, width: int = 1280, look: str = "light", bypass_csp: bool = False
+    browser: Any,
+    page_file: Path,
+    *,
+    width: int = 1280,
+    look: str = "light",
+    bypass_csp: bool = False,
+    zone: str | None = None,
 ) -> Any:
+    viewport = {"width": width, "height": 900}
     context = browser.new_context(
-        viewport={"width": width, "height": 900}, color_scheme=look, bypass_csp=bypass_csp, offline=True
+        viewport=viewport, color_scheme=look, bypass_csp=bypass_csp, offline=True, timezone_id=zone
     )
     page = context.new_page()
     page.problems = []

@@ -174,6 +174,24 @@ def test_the_hours_are_the_views(browser: Any, history: tuple[Workspace, Path]) 
     close_page(page)
 
 
+def test_the_time_of_the_page_is_that_of_its_reader(browser: Any, history: tuple[Workspace, Path]) -> None:
+    page = open_page(browser, history[1], zone="America/Los_Angeles")
+    assert (
+        "on 24\N{NO-BREAK SPACE}Nov\N{NO-BREAK SPACE}2026, 04:00. " in page.locator("#made").inner_text()
+    )  # NOW is 12:00 UTC
+    close_page(page)
+
+
+def test_a_page_without_labels_has_no_share_of_uncertain_ones(browser: Any, tmp_path: Path) -> None:
+    with workspace(tmp_path) as space:
+        add_history(space, 60)
+        space.mood_rows.set_current("other/1")  # which has labelled nothing
+        page = open_page(browser, write_report(space, tmp_path / "page.html"))
+    said = page.locator("#coverage .finding").first.inner_text()
+    assert said.startswith("0% of the listens have a mood. ")
+    close_page(page)
+
+
 def test_the_map_draws_every_labelled_listen(browser: Any, history: tuple[Workspace, Path]) -> None:
     space, file = history
     page = open_page(browser, file)

@@ -88,7 +88,9 @@ function print(state, paper) {
 }
 
 function start() {
-  document.getElementById("made").textContent = `Made by moodlog on ${atMinute(DATA.made_at.slice(0, 16))} UTC. ${ABOUT}`;
+  const made = new Date(DATA.made_at);
+  const here = new Date(made - made.getTimezoneOffset() * 60000).toISOString(); // as the reader's clocks show it
+  document.getElementById("made").textContent = `Made by moodlog on ${atMinute(here.slice(0, 16))}. ${ABOUT}`;
   document.getElementById("legend").replaceChildren(...ALL.map((mood) => el("li", {}, sign(mood), mood.toLowerCase())));
   if (!DATA.people.length) { document.getElementById("lead").replaceChildren(...inCode(NO_ACCOUNT)); document.querySelector(".controls").hidden = true; document.getElementById("guide").hidden = true; return; }
   const state = { smooth: 1 };
