@@ -379,3 +379,11 @@ def _with_database(home: Path) -> None:
         shutil.rmtree(home)
         home.mkdir()
     (home / "moodlog.db").write_bytes(_TEMPLATE[0])
+
+
+def test_of_several_people_one_must_be_named(run: Callable[..., Result], tmp_path: Path) -> None:
+    for number, name in enumerate(("Ada", "Grace")):
+        run(zipped(tmp_path / f"{number}.zip", {NAME: [extended(number)]}), "--user", name)
+    done = run(zipped(tmp_path / "x.zip", {NAME: [extended(3)]}))
+    assert done.exit_code == 2
+    assert "there are several people; name the one with --user ID" in done.output

@@ -16,6 +16,7 @@ from mood_core.store.loading.time_zones import zone
 from mood_core.store.loading.tombstones import tombstone_of
 from mood_core.store.queries.accounts import Accounts
 from mood_core.text.names import local_id, name_key
+from mood_core.text.sanitise import plain
 from mood_core.usecases.batches import Batches
 from mood_core.usecases.people.connect_account import register_user
 from mood_core.usecases.people.manage_users import checked_name
@@ -45,7 +46,8 @@ def find_owner(
         zone(timezone)
     known = accounts.all([user] if user is not None else None)
     if len(known) > 1:
-        raise InputError("several people match; name the person with --user ID, `moodlog status` lists the ids")
+        which = "there are several people" if user is None else f"several people are called {plain(user)}"
+        raise InputError(f"{which}; name the one with --user ID, `moodlog users list` lists the ids")
     name = DEFAULT_NAME if user is None else user
     if not known:
         checked_name(name)
