@@ -49,7 +49,7 @@ CLOCK = _OneFormat("%H:%M", "HH:MM", "08:00", datetime.time)
 class Integer(click.IntRange):
     """A whole number within limits."""
 
-    name = "integer"  # click's "integer range" names no value that a person could write
+    name = "whole number"  # click's "integer range" names no value that a person could write
 
 
 def _checked_master(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:

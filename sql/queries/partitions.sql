@@ -164,20 +164,14 @@ INNER JOIN pg_class AS o ON j.indexrelid = o.oid
 WHERE i.indrelid = to_regclass(:new) AND j.indrelid = to_regclass(:table);
 
 -- name: definitions_to_move
--- PostgreSQL only: statements that give a new table of the same name what LIKE does not copy: foreign keys, triggers
--- and grants.
+-- PostgreSQL only: statements that give a new table of the same name what LIKE does not copy: foreign keys and
+-- triggers.
 SELECT format('ALTER TABLE %I ADD CONSTRAINT %I %s', CAST(:table AS TEXT), conname, pg_get_constraintdef(oid)) AS statement
 FROM pg_constraint
 WHERE conrelid = to_regclass(:table) AND contype = 'f' AND conparentid = 0
 UNION ALL
 SELECT pg_get_triggerdef(oid) FROM pg_trigger
-WHERE tgrelid = to_regclass(:table) AND NOT tgisinternal AND tgname NOT LIKE 'moving\_%'
-UNION ALL
-SELECT format('GRANT %s ON %I TO %s', a.privilege_type, CAST(:table AS TEXT), coalesce(quote_ident(r.rolname), 'PUBLIC'))
-FROM pg_class AS c
-CROSS JOIN aclexplode(c.relacl) AS a
-LEFT JOIN pg_roles AS r ON a.grantee = r.oid
-WHERE c.oid = to_regclass(:table) AND a.grantee <> c.relowner;
+WHERE tgrelid = to_regclass(:table) AND NOT tgisinternal AND tgname NOT LIKE 'moving\_%';
 
 -- name: replace_table
 -- PostgreSQL only: the new table takes the place and the name of the old one.

@@ -2,15 +2,21 @@
 -- replace the others.
 
 -- name: second_schema
--- PostgreSQL only: the name of the second schema, quoted, whether it exists and whether it may be made.
+-- PostgreSQL only: the name of the second schema, quoted; whether the name is short enough, whether a schema has it,
+-- whether a rebuild has made that, and whether it may be made.
 SELECT
-    quote_ident(current_schema() || '_rebuild') AS name,
-    to_regnamespace(quote_ident(current_schema() || '_rebuild')) IS NOT NULL AS is_there,
-    has_database_privilege(current_database(), 'CREATE') AS may_be_made;
+    quote_ident(s.name) AS name,
+    octet_length(s.name) < 64 AS is_short,
+    n.oid IS NOT NULL AS is_there,
+    octet_length(s.name) < 64 AND coalesce(obj_description(n.oid, 'pg_namespace') = 'moodlog rebuild', FALSE) AS is_ours,
+    has_database_privilege(current_database(), 'CREATE') AS may_be_made
+FROM (SELECT current_schema() || '_rebuild' AS name) AS s
+LEFT JOIN pg_namespace AS n ON s.name = n.nspname;
 
 -- name: create_schema
 -- PostgreSQL only: make a schema.
 CREATE SCHEMA any_schema;
+COMMENT ON SCHEMA any_schema IS 'moodlog rebuild';
 
 -- name: drop_schema
 -- PostgreSQL only: remove a schema with everything in it.
@@ -87,7 +93,7 @@ ON CONFLICT DO NOTHING;
 
 -- name: continue_copied_keys
 -- PostgreSQL only: generate new keys after the copied ones.
-SELECT setval(pg_get_serial_sequence('any_schema.any_table', 'any_column'), max(any_column)) FROM any_schema.any_table;
+SELECT setval(pg_get_serial_sequence(:table, 'any_column'), max(any_column)) FROM any_schema.any_table;
 
 -- name: add_users_of_table
 -- PostgreSQL only: add the people of a table to the second schema who are not in the lake.
@@ -132,33 +138,69 @@ FROM any_schema._done_until AS o
 ON CONFLICT (step) DO NOTHING;
 
 -- name: dependents_of_tables
--- PostgreSQL only: views and tables of others that depend on ours, so that ours cannot be replaced.
+-- PostgreSQL only: what others have made that depends on our tables and views, so that ours cannot be replaced: views,
+-- functions, foreign keys, policies, publications, statistics and columns.
 WITH views (name) AS (
     SELECT substr(name, strpos(name, '_') + 1) FROM _schema_migrations
     WHERE name LIKE 'view/%'
+),
+
+ours AS (
+    SELECT
+        c.oid,
+        c.relname,
+        c.relkind,
+        c.relnamespace
+    FROM pg_class AS c
+    WHERE
+        c.relnamespace = to_regnamespace(quote_ident(current_schema()))
+        AND (c.relname = ANY(:tables) OR c.relname IN (SELECT w.name FROM views AS w))
+),
+
+others AS (
+    SELECT
+        CAST('pg_class' AS REGCLASS) AS classid,
+        r.ev_class AS objid
+    FROM pg_depend AS d
+    INNER JOIN ours AS t ON d.refclassid = CAST('pg_class' AS REGCLASS) AND d.refobjid = t.oid
+    INNER JOIN pg_rewrite AS r ON d.classid = CAST('pg_rewrite' AS REGCLASS) AND d.objid = r.oid
+    WHERE r.ev_class NOT IN (SELECT o.oid FROM ours AS o)
+    UNION
+    SELECT
+        d.classid,
+        d.objid
+    FROM pg_depend AS d
+    INNER JOIN ours AS t ON d.refclassid = CAST('pg_class' AS REGCLASS) AND d.refobjid = t.oid
+    WHERE
+        d.classid IN (
+            CAST('pg_proc' AS REGCLASS), CAST('pg_policy' AS REGCLASS), CAST('pg_publication_rel' AS REGCLASS),
+            CAST('pg_statistic_ext' AS REGCLASS)
+        )
+    UNION
+    SELECT
+        CAST('pg_constraint' AS REGCLASS) AS classid,
+        f.oid AS objid
+    FROM pg_constraint AS f
+    INNER JOIN ours AS t ON f.confrelid = t.oid
+    INNER JOIN pg_class AS c ON f.conrelid = c.oid
+    WHERE NOT (c.relnamespace = t.relnamespace AND (c.relname = ANY(:tables) OR c.relispartition))
 )
 
-SELECT DISTINCT CAST(CAST(v.oid AS REGCLASS) AS TEXT) AS name
-FROM pg_depend AS d
-INNER JOIN pg_rewrite AS r ON d.classid = CAST('pg_rewrite' AS REGCLASS) AND d.objid = r.oid
-INNER JOIN pg_class AS v ON r.ev_class = v.oid
-INNER JOIN pg_class AS t ON d.refclassid = CAST('pg_class' AS REGCLASS) AND d.refobjid = t.oid
-WHERE
-    t.relnamespace = to_regnamespace(quote_ident(current_schema()))
-    AND (t.relname = ANY(:tables) OR t.relname IN (SELECT w.name FROM views AS w))
-    AND NOT (v.relnamespace = t.relnamespace AND v.relname IN (SELECT w.name FROM views AS w))
+SELECT x.type || ' ' || x.identity AS name FROM others AS o
+CROSS JOIN pg_identify_object(o.classid, o.objid, 0) AS x (type, schema, name, identity)
 UNION
-SELECT CAST(CAST(f.conrelid AS REGCLASS) AS TEXT) AS name FROM pg_constraint AS f
-INNER JOIN pg_class AS t ON f.confrelid = t.oid
-INNER JOIN pg_class AS c ON f.conrelid = c.oid
+SELECT 'column ' || quote_ident(a.attname) || ' of ' || quote_ident(t.relname) AS name FROM ours AS t
+INNER JOIN pg_attribute AS a ON t.oid = a.attrelid AND a.attnum > 0 AND NOT a.attisdropped
+INNER JOIN pg_class AS n
+    ON t.relname = n.relname AND n.relnamespace = to_regnamespace(quote_ident(current_schema() || '_rebuild'))
 WHERE
-    t.relnamespace = to_regnamespace(quote_ident(current_schema())) AND t.relname = ANY(:tables)
-    AND NOT (c.relnamespace = t.relnamespace AND (c.relname = ANY(:tables) OR c.relispartition))
+    t.relkind IN ('r', 'p')
+    AND NOT EXISTS (SELECT 1 FROM pg_attribute AS m WHERE m.attrelid = n.oid AND a.attname = m.attname)
 ORDER BY name;
 
 -- name: definitions_to_keep
 -- PostgreSQL only: statements that give the new tables and views what was added to the present ones by hand: owners,
--- settings, indexes, triggers and grants.
+-- settings, indexes and triggers.
 WITH ours AS (
     SELECT
         c.*, -- noqa: AM04
@@ -198,8 +240,23 @@ SELECT pg_get_triggerdef(g.oid) FROM ours AS c
 INNER JOIN pg_trigger AS g ON c.oid = g.tgrelid
 WHERE
     NOT g.tgisinternal
-    AND NOT EXISTS (SELECT 1 FROM pg_trigger AS h WHERE h.tgrelid = c.new_oid AND g.tgname = h.tgname)
-UNION ALL
+    AND NOT EXISTS (SELECT 1 FROM pg_trigger AS h WHERE h.tgrelid = c.new_oid AND g.tgname = h.tgname);
+
+-- name: grants_to_keep
+-- PostgreSQL only: statements that give new tables, and the views, the grants of the present ones.
+WITH ours AS (
+    SELECT c.* FROM pg_class AS c -- noqa: AM04
+    WHERE
+        c.relnamespace = to_regnamespace(quote_ident(current_schema()))
+        AND (
+            c.relname = ANY(:tables)
+            OR c.relname IN (
+                SELECT substr(m.name, strpos(m.name, '_') + 1) FROM _schema_migrations AS m
+                WHERE m.name LIKE 'view/%'
+            )
+        )
+)
+
 SELECT
     format(
         'GRANT %s%s ON %I TO %s%s',

@@ -264,7 +264,7 @@ def test_a_link_to_pages_that_do_not_run_says_so(history: Path) -> None:
 def test_a_word_in_the_place_of_a_number_is_refused_in_plain_words() -> None:
     for arguments in (("web", "--port", "abc"), ("history", "--limit", "abc"), ("status", "--limit", "abc")):
         said = _moodlog(*arguments).stderr
-        assert "'abc' is not a valid integer." in said
+        assert "'abc' is not a valid whole number." in said
         assert "range" not in said
 
 

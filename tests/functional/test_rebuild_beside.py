@@ -282,7 +282,7 @@ def test_a_view_of_ones_own_is_refused_before_anything_is_loaded(
 
 def test_the_doctor_names_what_was_interrupted(database: Database, lake: Lake, batches: Batches) -> None:
     def moodlog(*arguments: str) -> str:
-        return CliRunner().invoke(main, list(arguments)).output
+        return " ".join(CliRunner().invoke(main, list(arguments)).output.split())
 
     def dies(_: int, __: int) -> None:
         raise _Killed

@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 from mood_core.store.engine.migrate import views_removed
 from mood_core.store.engine.named_queries import Query, query
 from mood_core.store.engine.partitions import PARTITIONED
+from mood_core.store.upkeep.dependents import check_dependents, grants
 
 _NEW = {table: f"_new_{table.removeprefix('_')}" for table in PARTITIONED}
 
@@ -51,6 +52,15 @@ def can_continue(connection: Connection, partitions: int) -> bool:
         and not connection.scalar(query("are_partition_steps_outdated"), each)
         for each in names
     )
+
+
+def check_additions(connection: Connection) -> None:
+    """Check that nothing depends on the tables that a move replaces.
+
+    Raises:
+        ConfigError: Such as a view, a function or a policy of others.
+    """
+    check_dependents(connection, PARTITIONED, "moodlog partition")
 
 
 def begin(connection: Connection, partitions: int, pages: int) -> None:
@@ -98,6 +108,8 @@ def is_complete(connection: Connection) -> bool:
 def replace_tables(connection: Connection, *, now: datetime) -> None:
     """Copy the last changes, and put the new tables in the place of the old ones."""
     connection.execute(query("lock_migrations"))  # loads wait here, before they lock a row
+    check_additions(connection)
+    granted = grants(connection, PARTITIONED)
     with views_removed(connection, now=now):
         for table in _NEW:
             connection.execute(query("lock_moved_table", table=table))
@@ -106,6 +118,8 @@ def replace_tables(connection: Connection, *, now: datetime) -> None:
         for table, new in _NEW.items():
             _replace(connection, table, new)
         _run(connection, query("end_partition_steps"))
+    for statement in granted:
+        connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
 
 
 def drop_new_tables(connection: Connection) -> None:

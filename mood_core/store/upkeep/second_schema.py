@@ -22,6 +22,7 @@ from mood_core.store.engine.partitions import count_partitions
 from mood_core.store.engine.tables import tables_about_people
 from mood_core.store.loading.key_cache import invalidate_keys, invalidate_labels
 from mood_core.store.upkeep import partitioning
+from mood_core.store.upkeep.dependents import check_dependents, grants
 from mood_core.store.upkeep.rebuilding import FILLED_BY_THE_LAKE, REFERRED_TO
 
 _WITH_KEYS = {"models": "model_key", "_track_leases": "lease_id"}
@@ -46,7 +47,7 @@ class Plan:
 
 def is_begun(connection: Connection) -> bool:
     """Whether a rebuild was begun that is not complete."""
-    return connection.dialect.name == "postgresql" and bool(connection.execute(query("second_schema")).one().is_there)
+    return connection.dialect.name == "postgresql" and bool(connection.execute(query("second_schema")).one().is_ours)
 
 
 def drop(connection: Connection) -> None:
@@ -69,7 +70,8 @@ def second_schema(database: Database) -> Iterator[Database]:
     """The database at the second schema, which has tables after :func:`begin`."""
     with database.read() as connection:
         name = _name(connection)
-    options = f"{database.engine.url.query.get('options', '')} -csearch_path={name}".strip()
+    escaped = name.replace("\\", "\\\\").replace(" ", "\\ ")
+    options = f"{database.engine.url.query.get('options', '')} -csearch_path={escaped}".strip()
     url = database.engine.url.update_query_dict({"options": options})
     opened = open_database(url.render_as_string(hide_password=False))
     try:
@@ -97,27 +99,30 @@ def begin(database: Database, second: Database, plan: Plan, *, now: datetime) ->
     """Make the second schema, with the models, tombstones and partitions of ``database``.
 
     Raises:
-        ConfigError: A view or table of others depends on moodlog's, or the user cannot make a schema.
+        ConfigError: Something of others depends on moodlog's tables, or the second schema cannot be made.
         StoreError: The database fails.
     """
     with database.write() as connection:
         drop(connection)
-        if not connection.execute(query("second_schema")).one().may_be_made:
+        found = connection.execute(query("second_schema")).one()
+        if not found.is_short:
+            raise ConfigError("a rebuild needs a second schema, so the name of moodlog's must be shorter than 56 bytes")
+        if found.is_there and not found.is_ours:
+            raise ConfigError(f"a rebuild needs the name of the schema {found.name} for its own: rename that one")
+        if not found.may_be_made:
             raise ConfigError(
                 f"a rebuild needs a second schema: give the user of {database} the right to make one, and run it again"
             )
-        connection.execute(query("create_schema", schema=_name(connection)))
+        _run(connection, [query("create_schema", schema=_name(connection)).text])
     migrate(second, now=now)
-    with database.read() as connection:
-        partitions = count_partitions(connection)
-        others = list(connection.scalars(query("dependents_of_tables"), {"tables": _replaced(connection)}))
-    if others:
+    try:
+        with database.read() as connection:
+            partitions = count_partitions(connection)
+            check_additions(connection)
+    except ConfigError:
         with database.write() as connection:
             drop(connection)
-        raise ConfigError(
-            f"{', '.join(others)} depends on moodlog's tables, which a rebuild replaces: drop it, run `moodlog rebuild`"
-            " and create it again"
-        )
+        raise
     if partitions > 1:
         with second.write() as connection:
             partitioning.begin(connection, partitions, 1)
@@ -134,6 +139,15 @@ def begin(database: Database, second: Database, plan: Plan, *, now: datetime) ->
         connection.execute(query("set_rebuild_origin"), {"fingerprint": plan.fingerprint, "shares": plan.shares})
 
 
+def check_additions(connection: Connection) -> None:
+    """Check that nothing depends on the tables that a rebuild replaces.
+
+    Raises:
+        ConfigError: Such as a view, a function, a policy or a column of others.
+    """
+    check_dependents(connection, _replaced(connection), "moodlog rebuild")
+
+
 def replace_tables(connection: Connection, *, now: datetime) -> None:
     """Copy what the lake does not have, and put the tables of the second schema in the place of the others.
 
@@ -142,7 +156,8 @@ def replace_tables(connection: Connection, *, now: datetime) -> None:
     schema, replaced = _name(connection), _replaced(connection)
     kept = [table for table in tables_about_people(connection) if table in replaced and table not in FILLED_BY_THE_LAKE]
     kept.remove("users")
-    added = list(connection.scalars(query("definitions_to_keep"), {"tables": replaced}))
+    check_additions(connection)
+    added = [*connection.scalars(query("definitions_to_keep"), {"tables": replaced}), *grants(connection, replaced)]
     with views_removed(connection, now=now):
         for table in replaced:
             connection.execute(query("lock_moved_table", table=table))
@@ -182,7 +197,8 @@ def _copy(connection: Connection, table: str) -> None:
     columns = ", ".join(each["name"] for each in inspect(connection).get_columns(table))
     connection.execute(query("copy_table", **parts, columns=columns))
     if table in _WITH_KEYS:
-        connection.execute(query("continue_copied_keys", **parts, column=_WITH_KEYS[table]))
+        names = {"table": f"{parts['schema']}.{table}"}
+        connection.execute(query("continue_copied_keys", **parts, column=_WITH_KEYS[table]), names)
 
 
 def _run(connection: Connection, statements: Iterable[str]) -> None:

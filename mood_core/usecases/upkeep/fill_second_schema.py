@@ -60,7 +60,7 @@ def rebuild_beside(
     was interrupted continues if the lake still has its files, and the models and tombstones are the same.
 
     Raises:
-        ConfigError: Views of others depend on the tables, or the user cannot make a schema; nothing is changed.
+        ConfigError: Something of others depends on the tables, or the user cannot make a schema; nothing is changed.
         StoreError: The database or the lake fails; the tables in use are not changed.
     """
     with second_schema.second_schema(database) as second:
@@ -70,6 +70,9 @@ def rebuild_beside(
         if plan is None or plan.fingerprint != wanted or not set(plan.files) <= set(present):
             plan = Plan(wanted, workers, tuple(present))
             second_schema.begin(database, second, plan, now=now)
+        else:
+            with database.read() as connection:
+                second_schema.check_additions(connection)
         if not plan.counted:
             _load(lake, second, plan, now, progress)
             with second.load() as connection:

@@ -38,6 +38,7 @@ def partition_database(
 
     Raises:
         InputError: The database is SQLite, which has no partitions.
+        ConfigError: Something of others depends on the tables that are replaced; nothing is changed.
         StoreBusy: Another process holds a lock.
         StoreError: The database fails, or the copy differs. The old tables then stay in use.
     """
@@ -50,6 +51,7 @@ def partition_database(
                 begun = False
             if not begun and count_partitions(connection) == partitions:
                 return False
+            partitioning.check_additions(connection)
             if not begun:
                 partitioning.begin(connection, partitions, pages)
         _copy(database, workers, progress)

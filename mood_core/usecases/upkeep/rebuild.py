@@ -51,7 +51,7 @@ def rebuild(
 
     Raises:
         BatchCorrupt: A file is missing, damaged or foreign, without ``skip_damaged``; nothing is changed.
-        ConfigError: Views of others depend on the tables that PostgreSQL replaces; nothing is changed.
+        ConfigError: Something of others depends on the tables that PostgreSQL replaces; nothing is changed.
         StoreBusy: Another process is rewriting the lake.
         StoreError: The database or the lake fails; nothing is changed.
     """
@@ -80,6 +80,6 @@ def rebuild(
 
 
 def _sentence(lost: list[Finding]) -> str:
-    named = "; ".join(f"{finding.subject}: {finding.problem}" for finding in lost[:_NAMED])
+    named = "; ".join(f"{one.subject}: {one.problem.removeprefix(one.subject).strip(' :.')}" for one in lost[:_NAMED])
     more = f"; and {len(lost) - _NAMED} more" if len(lost) > _NAMED else ""
     return f"{named}{more}: restore these files, or rebuild without them with --skip-damaged"

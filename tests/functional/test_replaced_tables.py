@@ -1,0 +1,126 @@
+"""What others added to tables that a rebuild or a move to partitions replaces is kept, or the work is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from sqlalchemy import make_url, text
+
+from mood_core.errors import ConfigError
+from mood_core.lake import Lake, open_lake
+from mood_core.lake.schema import LISTENS, USERS
+from mood_core.store import Database, open_database
+from mood_core.store.engine.migrate import migrate
+from mood_core.store.upkeep import second_schema
+from mood_core.usecases.batches import Batches
+from mood_core.usecases.upkeep.partition_database import partition_database
+from mood_core.usecases.upkeep.rebuild import rebuild
+from tests.postgres_pool import PostgresPool
+from tests.store_data import NOW, listens, query, users
+
+pytestmark = pytest.mark.postgresql
+
+
+@pytest.fixture
+def url(postgres_pool: PostgresPool) -> Iterator[str]:
+    with postgres_pool.database() as address:
+        yield address
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return open_lake(str(tmp_path / "lake"))
+
+
+@pytest.fixture
+def database(url: str, lake: Lake) -> Iterator[Database]:
+    with closing(open_database(url)) as opened:
+        _add(Batches(lake, opened))
+        yield opened
+
+
+def _add(batches: Batches) -> None:
+    batches.add(USERS, users(("ada", "UTC"), ("grace", "UTC")), now=NOW)
+    batches.add(LISTENS, listens([("ada", NOW, "t1"), ("grace", NOW, "t2")]), now=NOW)
+
+
+_ADDED = {
+    "materialized view": "CREATE MATERIALIZED VIEW mine AS SELECT count(*) FROM listens",
+    "function": "CREATE FUNCTION mine() RETURNS bigint LANGUAGE sql BEGIN ATOMIC SELECT count(*) FROM listens; END",
+    "policy": "CREATE POLICY mine ON listens USING (false)",
+    "publication": "CREATE PUBLICATION mine FOR TABLE listens",
+    "statistics": "CREATE STATISTICS mine ON track_key, user_key FROM listens",
+    "column mine of listens": "ALTER TABLE listens ADD COLUMN mine INTEGER",
+    "foreign table": "CREATE TABLE theirs (b TEXT CONSTRAINT mine REFERENCES users (user_id))",
+}
+
+
+@pytest.mark.parametrize("kind", _ADDED)
+def test_what_a_new_table_would_lose_is_refused_after_a_kill(database: Database, lake: Lake, kind: str) -> None:
+    before = query(database, "SELECT count(*) FROM listens")
+
+    def dies(done: int, _: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        rebuild(lake, database, now=NOW, progress=dies)
+    with database.write() as connection:
+        connection.execute(text(_ADDED[kind]))
+    for _ in range(2):
+        with pytest.raises(ConfigError, match="mine"):
+            rebuild(lake, database, now=NOW)
+    assert query(database, "SELECT count(*) FROM listens") == before
+    if "column" in kind or "foreign" in kind:  # the tables of a move have them as well
+        return
+    with pytest.raises(ConfigError, match="mine"):
+        partition_database(database, 3, now=NOW)
+
+
+def test_a_move_to_partitions_keeps_all_grants(database: Database) -> None:
+    with database.write() as connection:
+        for granted in ("SELECT ON mood_history", "SELECT (user_key) ON listens", "SELECT (day, mood) ON mood_daily"):
+            connection.execute(text(f"GRANT {granted} TO PUBLIC"))
+    shown = """
+        SELECT c.relname, c.relacl::text, a.attname, a.attacl::text FROM pg_class AS c
+        INNER JOIN pg_attribute AS a ON c.oid = a.attrelid
+        WHERE c.relname IN ('listens', 'mood_daily', 'mood_history') AND a.attnum > 0 ORDER BY 1, 3"""
+    before = query(database, shown)
+    assert partition_database(database, 3, now=NOW)
+    assert query(database, shown) == before
+
+
+def test_a_schema_of_others_is_not_taken(database: Database, lake: Lake) -> None:
+    with database.write() as connection:
+        schema = connection.execute(text("SELECT current_schema()")).scalar_one()
+        connection.execute(text(f'CREATE SCHEMA "{schema}_rebuild" CREATE TABLE notes (a INTEGER)'))
+    with pytest.raises(ConfigError, match="rename"):
+        rebuild(lake, database, now=NOW)
+    second_schema.discard(database)
+    assert query(database, "SELECT count(*) FROM pg_tables WHERE tablename = 'notes'") == [(1,)]
+    with database.write() as connection:
+        connection.execute(text(f'DROP SCHEMA "{schema}_rebuild" CASCADE'))
+
+
+@pytest.mark.parametrize(
+    ("name", "works"), [("s" * 63, False), ("my moods", True), ("we%ird 'S\\ch", True), ("Ü" * 27, True)]
+)
+def test_any_name_of_a_schema_is_rebuilt_or_refused(url: str, tmp_path: Path, name: str, works: bool) -> None:
+    with closing(open_database(url)) as outside, outside.write() as connection:
+        connection.exec_driver_sql(f'CREATE SCHEMA "{name}"', execution_options={"no_parameters": True})
+    escaped = f'"{name}"'.replace("\\", "\\\\").replace(" ", "\\ ")
+    own = make_url(url).update_query_dict({"options": f"-csearch_path={escaped}"}).render_as_string(hide_password=False)
+    lake = open_lake(str(tmp_path / "other"))
+    with closing(open_database(own)) as database:
+        migrate(database, now=NOW)
+        _add(Batches(lake, database))
+        before = query(database, "SELECT count(*) FROM listens")
+        for _ in range(2):
+            if works:
+                assert rebuild(lake, database, now=NOW).files
+            else:
+                with pytest.raises(ConfigError, match="shorter"):
+                    rebuild(lake, database, now=NOW)
+        assert query(database, "SELECT count(*) FROM listens") == before
