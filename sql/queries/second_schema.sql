@@ -8,7 +8,8 @@ SELECT
     quote_ident(s.name) AS name,
     octet_length(s.name) < 64 AS is_short,
     n.oid IS NOT NULL AS is_there,
-    octet_length(s.name) < 64 AND coalesce(obj_description(n.oid, 'pg_namespace') = 'moodlog rebuild', FALSE) AS is_ours,
+    octet_length(s.name) < 64
+    AND coalesce(obj_description(n.oid, 'pg_namespace') = 'moodlog rebuild', FALSE) AS is_ours,
     has_database_privilege(current_database(), 'CREATE') AS may_be_made
 FROM (SELECT current_schema() || '_rebuild' AS name) AS s
 LEFT JOIN pg_namespace AS n ON s.name = n.nspname;

@@ -200,7 +200,7 @@ def test_grants_are_kept_and_a_view_of_ones_own_is_dropped_first(database: Datab
     with database.write() as connection:
         connection.execute(text("GRANT SELECT ON listens TO PUBLIC"))
         connection.execute(text("CREATE VIEW mine AS SELECT count(*) FROM listens"))
-    with pytest.raises(ConfigError, match="public[.]mine"):
+    with pytest.raises(ConfigError, match="mine"):
         partition_database(database, 3, now=NOW)
     assert query(database, "SELECT * FROM mine") == [(1600,)]
     with database.write() as connection:
