@@ -31,7 +31,9 @@ _POSTGRESQL = {
     " col_description(attrelid, attnum) FROM pg_attribute"
     " LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum WHERE attnum > 0 AND NOT attisdropped"
     " AND (SELECT relkind FROM pg_class WHERE oid = attrelid) IN ('r', 'p', 'v')",
-    "tables": "SELECT relname, relkind, reloptions, obj_description(oid, 'pg_class'), relacl::text,"
+    "tables": "SELECT relname, relkind, reloptions, obj_description(oid, 'pg_class'),"
+    # Of everybody alone: another test may make a role, which belongs to the whole server.
+    " ARRAY(SELECT privilege_type FROM aclexplode(relacl) WHERE grantee = 0 ORDER BY 1),"
     " CASE WHEN relkind = 'v' THEN pg_get_viewdef(oid) END FROM pg_class WHERE relkind IN ('r', 'p', 'v', 'S')",
     "constraints": "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid)"
     " FROM pg_constraint WHERE contype <> 'n'",  # the columns say it, and only since PostgreSQL 18 it has a name
