@@ -107,10 +107,17 @@ def find_tracks_by_name() -> ResolveReport:
 
 
 @task(name="fetch audio features", **RETRYING)
-def fetch_missing_features(selection: Selection, *, ask_again: bool = False) -> FetchReport:
-    """Fetch the features of every selected track that has none, with progress in Prefect's UI."""
+def fetch_missing_features(
+    selection: Selection, *, ask_again: bool = False, stopped_in_shards: list[str] | None = None
+) -> FetchReport:
+    """Fetch the features of every selected track that has none, with progress in Prefect's UI.
+
+    After shards of tracks, ``stopped_in_shards`` are the services that stopped in them.
+    """
     with Workspace() as workspace:
-        report = workspace.fetch_features(selection, ask_again=ask_again, progress=feature_progress())
+        report = workspace.fetch_features(
+            selection, ask_again=ask_again, stopped_in_shards=stopped_in_shards, progress=feature_progress()
+        )
     get_run_logger().info("features found: %s", dict(report.found) or "none new")
     return report
 

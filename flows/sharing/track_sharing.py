@@ -1,7 +1,8 @@
 """Shares features and labels among workers: helpers are flow runs that work on shards of tracks, as this run does.
 
 The database decides who works on which shard, so a helper that never starts or dies delays nothing: this run takes its
-shards. Without the Prefect server or the deployment, this run does all of them.
+shards. Without the Prefect server or the deployment, this run does all of them. At the end, this run alone looks up by
+ISRC what the shards have not found, because tracks in different shards can share an ISRC.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from flows.sharing.shard_runs import take_over
 from flows.tasks import (
     ShardsDone,
     fetch_and_label_selected,
+    fetch_missing_features,
     find_names,
     label_selected,
     start_shards,
@@ -62,6 +64,9 @@ def fetch_and_label_shared(report: NightReport, *, ask_again: bool = False, labe
         for one in _reports(client, runs):
             done.add(one)
     report.features = done.features
+    if not stop_requested():
+        stopped = sorted({stop.service for stop in done.features.stopped})
+        report.features.add(fetch_missing_features(Selection(), ask_again=ask_again, stopped_in_shards=stopped))
     if label and not stop_requested():
         report.labels = label_selected(Selection(), done.labels)
 

@@ -43,9 +43,12 @@ class Labelling(Sources):
         *,
         ask_again: bool = False,
         most_heard_first: bool = False,
+        stopped_in_shards: Collection[str] | None = None,
         progress: Progress = silent,
     ) -> FetchReport:
         """Fetch the features of every selected track that has none; invalid responses are quarantined.
+
+        After :meth:`fetch_shard`, ``stopped_in_shards`` are the services that stopped in it.
 
         Raises:
             InputError: A catalogue file cannot be read.
@@ -61,6 +64,7 @@ class Labelling(Sources):
                 selection=selection,
                 ask_again=ask_again,
                 most_heard_first=most_heard_first,
+                stopped_in_shards=stopped_in_shards,
                 progress=progress,
             )
             self._quarantine(report)

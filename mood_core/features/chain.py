@@ -1,7 +1,8 @@
 """Calls the feature sources in order, in full batches, without repeating calls.
 
-Each source is called for all tracks that still have no features, so that its batches are full. Each batch is yielded
-before the next call, so that a caller that stores it can stop and resume at any time.
+Each source is called for all tracks that still have no features, so that its batches are full. A source that looks up
+by ISRC learns all missing ISRCs first, so that tracks that share one are in one call. Each batch is yielded before the
+next call, so that a caller that stores it can stop and resume at any time.
 
 Failures:
 
@@ -16,9 +17,10 @@ Failures:
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import TypeVar
 
 from mood_core.domain.feature_misses import (
     ANY_SOURCE,
@@ -29,6 +31,7 @@ from mood_core.domain.feature_misses import (
     never_has_features,
     rest_at,
 )
+from mood_core.domain.recordings import normalised_isrc
 from mood_core.domain.records import FeatureMiss, Track
 from mood_core.errors import AccessDenied, SourceError, UnexpectedPayload
 from mood_core.features.fetch_report import FetchReport, QuarantinedResponse, StoppedSource
@@ -38,6 +41,9 @@ UNEXPECTED_IN_A_ROW = 2
 """Consecutive contract violations after which a service is stopped: it has probably changed."""
 
 log = logging.getLogger(__name__)
+
+_Item = TypeVar("_Item")
+_Request = Callable[[Sequence[Track], datetime], FetchResult]
 
 
 def fetch_features(
@@ -114,11 +120,18 @@ class _Walk:
         due, refused = self._due(source)
         yield from self._without_call(source.name, refused)
         self._unexpected_in_a_row = 0
-        for batch in _full_batches(source, due):
-            if service in self._stopped:
+        if source.by_code:
+            lacking = [track for track in due if not _has_code(track)]
+            yield from self._calls(source, source.learn, _pages(lacking, source.batch_size))
+            due = [described for track in due if _has_code(described := self._pending[track.track_id])]
+        yield from self._calls(source, source.fetch, _full_batches(source, due))
+
+    def _calls(self, source: FeatureSource, request: _Request, batches: Iterator[list[Track]]) -> Iterator[FetchResult]:
+        for batch in batches:
+            if service_of(source.name) in self._stopped:
                 return
-            result = self._fetch(source, batch)
-            if result is not None and (result.found or result.misses):
+            result = self._fetch(source, request, batch)
+            if result is not None and (result.found or result.misses or result.learned):
                 yield result
 
     def _access(self, source: FeatureSource) -> bool:
@@ -156,9 +169,9 @@ class _Walk:
             if (earlier := self._past_misses.get((miss.track_id, miss.source))) is None or earlier.reason != miss.reason
         )
 
-    def _fetch(self, source: FeatureSource, batch: Sequence[Track]) -> FetchResult | None:
+    def _fetch(self, source: FeatureSource, request: _Request, batch: Sequence[Track]) -> FetchResult | None:
         try:
-            result = source.fetch(batch, self._at)
+            result = request(batch, self._at)
         except UnexpectedPayload as error:
             self._quarantine(source, batch, error)
         except AccessDenied as error:
@@ -214,6 +227,14 @@ def _full_batches(source: FeatureSource, tracks: Sequence[Track]) -> Iterator[li
     by_key: dict[str, list[Track]] = {}
     for track in tracks:
         by_key.setdefault(source.lookup_key(track), []).append(track)
-    groups = list(by_key.values())
-    for start in range(0, len(groups), source.batch_size):
-        yield [track for group in groups[start : start + source.batch_size] for track in group]
+    for groups in _pages(list(by_key.values()), source.batch_size):
+        yield [track for group in groups for track in group]
+
+
+def _pages(items: Sequence[_Item], size: int) -> Iterator[list[_Item]]:
+    for start in range(0, len(items), size):
+        yield list(items[start : start + size])
+
+
+def _has_code(track: Track) -> bool:
+    return normalised_isrc(track.isrc) is not None

@@ -31,6 +31,7 @@ class FeatureSource(Protocol):
         remote: whether lookups cost calls. Feature misses of a remote source are stored and retried later; a local
             source is called every time, so that a new file is used at once.
         denied_for: how long "access denied" is believed before a retry; zero if it is a temporary problem.
+        by_code: whether tracks are looked up by ISRC, which other tracks can share; by default not.
     """
 
     @property
@@ -41,6 +42,9 @@ class FeatureSource(Protocol):
     def remote(self) -> bool: ...  # noqa: D102
     @property
     def denied_for(self) -> timedelta: ...  # noqa: D102
+    @property
+    def by_code(self) -> bool:  # noqa: D102
+        return False
 
     def skip_reason(self, track: Track) -> str | None:  # noqa: ARG002 - for sources that override it
         """Why this source cannot look up ``track`` (a reason of a feature miss), or None; by default None."""
@@ -49,6 +53,13 @@ class FeatureSource(Protocol):
     def lookup_key(self, track: Track) -> str:
         """The key of ``track`` in a lookup, by default its id. Releases of a recording may share a key."""
         return track.track_id
+
+    def learn(self, tracks: Sequence[Track], at: datetime) -> FetchResult:  # noqa: ARG002
+        """Look up the ISRCs of up to ``batch_size`` ``tracks``, for a source that looks up ``by_code``.
+
+        Each track is in ``learned`` or in ``misses``. Raises what :meth:`fetch` raises.
+        """
+        return FetchResult()
 
     def fetch(self, tracks: Sequence[Track], at: datetime) -> FetchResult:
         """Look up distinct ``tracks`` with up to ``batch_size`` keys; ``at`` (aware UTC) dates the result.

@@ -34,9 +34,10 @@ from mood_core.store.loading.tombstones import find_half_forgotten
 from mood_core.store.queries.accounts import Accounts
 from mood_core.store.queries.feature_rows import FeatureRows
 from mood_core.store.queries.forecast import forecast
+from mood_core.store.queries.listens import ListenStore
 from mood_core.store.queries.mood_rows import MoodRows
 from mood_core.store.queries.operations import operations
-from mood_core.store.queries.overview import coverage_by_person, gaps, reach
+from mood_core.store.queries.overview import coverage, coverage_by_person, gaps, reach
 from mood_core.store.queries.resolution_rows import ResolutionRows
 from mood_core.store.queries.token_rows import TokenRows
 from mood_core.usecases.batches import Batches
@@ -44,6 +45,8 @@ from mood_core.usecases.nightly.find_silent_accounts import find_silent
 from mood_core.usecases.nightly.night_report import may_end_before
 from mood_core.usecases.upkeep.check_health import account_findings
 from mood_core.web.people import people_page
+from mood_core.web.read_day import read_day
+from mood_core.web.read_overview import read_glances, read_overview
 from tests.benchmarks.bench_store_load import say
 from tests.sealed import run_sealed
 from tests.store_data import NOW, features, listens, moods, set_current, tracks
@@ -165,15 +168,29 @@ class _World:
 
     def steps_of_listens(self) -> Iterator[tuple[str, Step]]:
         """What a pull stores and asks, and what a night asks about listens."""
-        accounts = Accounts(self.database)
+        accounts, stored = Accounts(self.database), ListenStore(self.database)
+        people = [f"user{number:09}" for number in range(1, PEOPLE + 1)]
+        addressed = people_page(accounts, PEOPLE)
+        one = addressed[0].account
         yield "store listens", self.add_listens
-        yield "record pulls", lambda: accounts.pulled([f"user{number:09}" for number in range(1, PEOPLE + 1)], at=NOW)
+        yield "read a window", lambda: stored.plays_since(one.user_id, NOW - timedelta(hours=5), NOW)
+        yield "newest before it", lambda: stored.newest_play_before(one.user_id, NOW - timedelta(hours=5))
+        yield "record pulls", lambda: accounts.pulled(people, at=NOW)
         yield "find silent", lambda: find_silent(self.database, accounts, now=NOW, daily_budget=None)
+        yield "look for files", lambda: self.batches.finish(now=NOW)
+        yield "status: people", lambda: accounts.first(PEOPLE, now=NOW)
+        yield "status: moods", lambda: forecast(self.database, people)
+        yield "status: history", lambda: reach(self.database, people)
+        yield "status: coverage", lambda: (coverage(self.database), coverage_by_person(self.database, people))
+        yield "doctor: accounts", lambda: account_findings(accounts, NOW, lambda at: days_left(at, NOW))
+        yield "first page", lambda: read_glances(self.database, addressed, NOW.date())
+        yield "page of a person", lambda: read_overview(self.database, one)
+        yield "page of a day", lambda: read_day(self.database, one, NOW.date() - timedelta(days=1))
 
     def add_listens(self) -> None:
         """Store 50 new listens of each of two accounts."""
-        start = NOW + timedelta(hours=50 * next(self.numbers))
-        rows = [(f"user{user:09}", start + timedelta(hours=hour), "t") for user in (1, 2) for hour in range(50)]
+        start = NOW + timedelta(minutes=50 * next(self.numbers))
+        rows = [(f"user{user:09}", start + timedelta(minutes=play), "t") for user in (1, 2) for play in range(50)]
         self.batches.add(LISTENS, listens(rows), now=NOW)
 
 
@@ -205,6 +222,9 @@ WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :peopl
 INSERT INTO users (user_key, user_id, display_name, timezone, connected_at_ms, recorded_at_ms, name_key)
 SELECT i, printf('user%09d', i), 'name ' || i, 'UTC', :now, :now, 'name ' || i FROM people;
 INSERT INTO _accounts (user_key, last_pulled_at_ms) SELECT i, :now FROM people;
+INSERT INTO _counted_people (user_key, until_ms, sessions_until_ms, ranked_until_ms)
+SELECT i, :now, :now, :now + 10000 * :hour FROM people;
+INSERT INTO _heard_tracks (track_key) VALUES (1);
 """
 
 _ACCOUNTS = """
@@ -234,13 +254,13 @@ SELECT track_key, (SELECT model_key FROM models), 'Calm', 0.7, 0.1, 0.1, 0.1, 0,
 FROM numbers INNER JOIN tracks ON track_id = 't' || i
 """
 
-# The same people listen more: each once an hour, the listens of the latest growth being the oldest.
+# The same people listen more: each every six minutes, the listens of the latest growth being the oldest.
 _LISTENS = """
 INSERT INTO listens (user_key, played_at_ms, track_key, source_key)
-SELECT i % :people + 1, :now - (i / :people + 1) * :hour, 1, 1 FROM numbers;
+SELECT i % :people + 1, :now - (i / :people + 1) * :hour / 10, 1, 1 FROM numbers;
 INSERT OR IGNORE INTO _mood_days (user_key, day, calm, energetic, happy, sad, unlabelled, uncertain_calm,
 uncertain_energetic, uncertain_happy, uncertain_sad)
-SELECT DISTINCT i % :people + 1, (:now - (i / :people + 1) * :hour) / (24 * :hour), 0, 0, 0, 0, 24, 0, 0, 0, 0
+SELECT DISTINCT i % :people + 1, (:now - (i / :people + 1) * :hour / 10) / (24 * :hour), 0, 0, 0, 0, 240, 0, 0, 0, 0
 FROM numbers;
 DELETE FROM _listen_totals;
 INSERT INTO _listen_totals (user_key, source_key, listens, first_played_at_ms, last_played_at_ms)

@@ -20,7 +20,7 @@ from mood_core.store.locks.named_locks import NamedLock, named_lock
 from mood_core.store.queries.track_leases import TrackLeases
 from mood_core.usecases.nightly.label_tracks import LabelReport
 from standin import Fault, FaultKind, StandIn
-from tests.many_tracks import add_tracks, asked
+from tests.many_tracks import add_recordings, add_tracks, asked
 from tests.nights import connect_listeners, contents, settings_for, workspace_of
 from tests.store_data import NOW, query, tracks
 
@@ -63,6 +63,7 @@ def test_shards_store_what_one_run_stores_with_as_many_calls(
         shards = workspace.track_shards
         assert shards.start_round(workspace.feature_sources(), 100) == ceil(330 / 80)
         assert _work(workspace) == (5, 1)
+        workspace.fetch_features(stopped_in_shards=[])
         labels = len(query(workspace.database, "SELECT track_key FROM moods"))
         report = workspace.label(in_shards=LabelReport("m", labelled=labels, uncertain=7))
         assert (report.labelled, report.uncertain, report.drift is not None) == (labels, 7, True)
@@ -78,6 +79,31 @@ def test_shards_store_what_one_run_stores_with_as_many_calls(
         workspace.fetch_features()
         workspace.label()
         assert _stored(workspace) == in_shards
+
+
+@pytest.mark.parametrize("ask_again", [False, True])
+def test_recordings_are_looked_up_once_although_their_tracks_are_in_different_shards(
+    standin: StandIn, *, ask_again: bool
+) -> None:
+    with workspace_of(standin) as workspace:
+        add_recordings(workspace, standin, 60)
+        workspace.track_shards.start_round(workspace.feature_sources(), 100, ask_again=ask_again)
+        shards = []
+        while (report := workspace.fetch_shard(ask_again=ask_again)) is not None:
+            shards.append(report)
+        assert len(shards) > 1
+        assert sum(one.found.total() for one in shards) == 0
+        report = workspace.fetch_features(stopped_in_shards=[], ask_again=ask_again)
+        assert report.found["reccobeats:isrc"] >= 20
+        assert max(asked(standin).values()) == 1
+        assert max(asked(standin, "reccobeats_track").values()) == 1
+
+
+def test_a_service_that_stopped_in_a_shard_is_not_called_for_recordings(standin: StandIn) -> None:
+    with workspace_of(standin) as workspace:
+        add_recordings(workspace, standin, 20)
+        workspace.fetch_features(stopped_in_shards=["reccobeats"])
+        assert not asked(standin)
 
 
 def test_a_service_that_fails_is_not_called_again_for_the_tracks_of_this_round(standin: StandIn) -> None:

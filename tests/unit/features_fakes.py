@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from mood_core.domain.feature_misses import UNKNOWN, PastMiss
 from mood_core.domain.records import AudioFeatures, FeatureMiss, Track
-from mood_core.features.source import FetchResult
+from mood_core.features.source import FeatureSource, FetchResult
 from mood_core.features.values import audio_features
 
 AT = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
@@ -82,7 +82,7 @@ class Availability:
 
 
 @dataclass
-class FakeSource:
+class FakeSource(FeatureSource):
     """Knows the tracks in ``known``; ``trouble`` may raise instead of answering, given the call's number from 0."""
 
     name: str = "fake"

@@ -107,12 +107,14 @@ def test_releases_of_one_recording_share_one_place_in_the_call() -> None:
 def test_a_code_that_is_not_known_is_learned_with_the_duration() -> None:
     client = FakeClient([entry(1)], {1: 200_000})
     wanted = [tracks(3)[1], tracks(3)[2], replace(tracks(1, isrc=True)[0], duration_ms=180_000)]
-    result = by_isrc(client).fetch(wanted, AT)
+    learned = by_isrc(client).learn(wanted[:2], AT)
+    assert learned.learned == (replace(wanted[0], isrc="GBAAA2600001", duration_ms=200_000),)
+    assert [(each.track_id, each.reason) for each in learned.misses] == [(track_id(2), NO_ISRC)]
+    result = by_isrc(client).fetch([*learned.learned, wanted[2]], AT)
     assert client.asked_lengths == [[track_id(1), track_id(2)], [track_id(1)]]
     assert client.asked == [["GBAAA2600001", "GBAAA2600000"]]
-    assert result.learned == (replace(wanted[0], isrc="GBAAA2600001", duration_ms=200_000),)
     assert [(each.track_id, each.duration_ms) for each in result.found] == [(track_id(1), 200_000)]
-    assert [(each.track_id, each.reason) for each in result.misses] == [(track_id(2), NO_ISRC), (track_id(0), UNKNOWN)]
+    assert [(each.track_id, each.reason) for each in result.misses] == [(track_id(0), UNKNOWN)]
 
 
 def test_a_recording_without_a_spotify_id_is_looked_up_by_its_code_alone() -> None:

@@ -26,8 +26,8 @@ class ReccoBeatsSource:
     """One call for up to 40 ids or ISRCs. Made by :func:`by_id` and :func:`by_isrc`.
 
     By id, the ISRCs of the found tracks are learned, and ``need_durations`` makes one more call for those without a
-    known duration. By ISRC, one call before it reads the ISRC and duration of tracks without an ISRC, and one after it
-    reads the durations of what was found, because a code may be reused by a recording of another duration.
+    known duration. By ISRC, one call after it reads the durations of what was found, because a code may be reused by a
+    recording of another duration.
     """
 
     name: str
@@ -49,25 +49,38 @@ class ReccoBeatsSource:
 
     def fetch(self, tracks: Sequence[Track], at: datetime) -> FetchResult:
         """See :class:`~mood_core.features.source.FeatureSource`."""
-        learned = self._learn(tracks) if self.by_code else {}
-        described = [learned.get(track.track_id, track) for track in tracks]
-        keys = list(dict.fromkeys(key for key in map(self._key, described) if key is not None))
+        keys = list(dict.fromkeys(key for key in map(self._key, tracks) if key is not None))
         known = by_key(self.client.audio_features(keys), self._entry_key) if keys else {}
-        entries = [known.get(self._key(track) or "", []) for track in described]
-        usable = [list(self._usable(track, some, at)) for track, some in zip(described, entries, strict=True)]
-        timed = self._with_durations(described, usable)
+        entries = [known.get(self._key(track) or "", []) for track in tracks]
+        usable = [list(self._usable(track, some, at)) for track, some in zip(tracks, entries, strict=True)]
+        timed = self._with_durations(tracks, usable)
         found: list[AudioFeatures] = []
         misses: list[FeatureMiss] = []
-        for track, some, candidates in zip(described, entries, timed, strict=True):
+        learned: list[Track] = []
+        for track, some, candidates in zip(tracks, entries, timed, strict=True):
             agreeing = [each for each in candidates if self._agrees(track, each)]
             if agreeing:
                 found.append(agreeing[0])
                 if track.isrc is None and some[0].isrc is not None:  # by id: the first entry is the track
-                    learned[track.track_id] = replace(track, isrc=some[0].isrc)
+                    learned.append(replace(track, isrc=some[0].isrc))
             else:
-                reason = OTHER_DURATION if candidates else UNUSABLE if some else self._unknown(track)
+                reason = OTHER_DURATION if candidates else UNUSABLE if some else UNKNOWN
                 misses.append(FeatureMiss(track.track_id, self.name, reason, at))
-        return FetchResult(tuple(found), tuple(misses), tuple(learned.values()))
+        return FetchResult(tuple(found), tuple(misses), tuple(learned))
+
+    def learn(self, tracks: Sequence[Track], at: datetime) -> FetchResult:
+        """The ISRCs of the tracks that the service knows by id, and their durations where we have none, in one call."""
+        entries = {entry.track_id: entry for entry in reversed(self.client.tracks([track.track_id for track in tracks]))}
+        learned: list[Track] = []
+        misses: list[FeatureMiss] = []
+        for track in tracks:
+            entry = entries.get(track.track_id)
+            if entry is None or entry.isrc is None:
+                misses.append(FeatureMiss(track.track_id, self.name, NO_ISRC, at))
+            else:
+                duration_ms = track.duration_ms or _duration(entry)
+                learned.append(replace(track, isrc=entry.isrc, duration_ms=duration_ms))
+        return FetchResult(misses=tuple(misses), learned=tuple(learned))
 
     def _key(self, track: Track) -> str | None:
         return normalised_isrc(track.isrc) if self.by_code else track.track_id
@@ -75,22 +88,8 @@ class ReccoBeatsSource:
     def _entry_key(self, entry: Entry) -> str | None:
         return entry.isrc if self.by_code else entry.track_id
 
-    def _unknown(self, track: Track) -> str:
-        return UNKNOWN if self._key(track) else NO_ISRC
-
     def _agrees(self, track: Track, features: AudioFeatures) -> bool:
         return not self.by_code or durations_agree(track.duration_ms, features.duration_ms)
-
-    def _learn(self, tracks: Sequence[Track]) -> dict[str, Track]:
-        """The tracks without an ISRC that the service knows by id, with its ISRC, and its duration if we have none."""
-        lacking = [track for track in tracks if self._key(track) is None]
-        ids = [track.track_id for track in lacking]
-        entries = {entry.track_id: entry for entry in reversed(self.client.tracks(ids))} if ids else {}
-        return {
-            track.track_id: replace(track, isrc=entry.isrc, duration_ms=track.duration_ms or _duration(entry))
-            for track in lacking
-            if (entry := entries.get(track.track_id)) is not None and entry.isrc is not None
-        }
 
     def _usable(self, track: Track, entries: Sequence[Entry], at: datetime) -> Iterator[_Usable]:
         for entry in entries:

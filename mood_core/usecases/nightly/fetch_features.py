@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
+from itertools import dropwhile
 
 from mood_core.domain.records import Track
 from mood_core.features.chain import fetch_features as walk
 from mood_core.features.chain import is_denied
 from mood_core.features.fetch_report import FetchReport
-from mood_core.features.source import FeatureSource, SourceAvailability
+from mood_core.features.source import FeatureSource, SourceAvailability, service_of
 from mood_core.store.queries.feature_rows import FeatureRows
 from mood_core.store.queries.selection import Selection
 from mood_core.usecases.batches import Batches
@@ -28,15 +29,22 @@ def fetch_features(
     selection: Selection = _EVERYTHING,
     ask_again: bool = False,
     most_heard_first: bool = False,
+    stopped_in_shards: Collection[str] | None = None,
     progress: Callable[[int, int], None] = lambda _done, _of: None,
 ) -> FetchReport:
     """Fetch the features of the selected tracks that have none, oldest first or ``most_heard_first``.
 
-    See :func:`fetch_for`. Tracks whose feature misses rest for every source are not read.
+    See :func:`fetch_for`. Tracks whose feature misses rest for every source are not read. ``stopped_in_shards`` are the
+    services that stopped while shards of tracks were fetched before: the others that shards do not call are called.
     """
     CollectResponses(rows.pending, batches, now=now).publish()  # responses of an interrupted run
     callable_sources = None if ask_again else callable_names(sources, rows, now)
     due = (callable_sources, now) if callable_sources else None
+    if stopped_in_shards is not None:
+        left = dropwhile(lambda source: not source.by_code, sources)
+        sources = [source for source in left if service_of(source.name) not in stopped_in_shards]
+        if not sources:
+            return FetchReport()
     wanting = rows.tracks_without_features(selection, due=due, most_heard_first=most_heard_first)
     return fetch_for(wanting, sources, rows, batches, now=now, ask_again=ask_again, progress=progress)
 

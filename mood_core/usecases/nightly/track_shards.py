@@ -1,7 +1,8 @@
 """Fetches features and labels in shards of tracks, which several processes lease at the same time.
 
 Nothing is fetched or labelled twice, even after a kill: a process writes only while it holds the lease of its shard,
-and what a dead process has published or received is loaded before its tracks are free again.
+and what a dead process has published or received is loaded before its tracks are free again. Sources are called up to
+the first that looks up by ISRC: tracks in different shards can share one, so one process looks up all of them later.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from itertools import takewhile
 from typing import Literal
 
 import pyarrow as pa
@@ -74,12 +76,16 @@ class TrackShards:
     ) -> FetchReport | None:
         """Fetch the features of the next shard from ``sources``, without the services ``skip``; None without a shard.
 
+        A source that looks up by ISRC, and those after it, are left to
+        :func:`~mood_core.usecases.nightly.fetch_features.fetch_features`.
+
         Raises:
             LockLost: The lease was lost, because this process did not renew it for 10 minutes.
             StoreBusy: A run that needs all tracks is working.
         """
         now = self.now()
-        called = [source for source in sources if service_of(source.name) not in skip]
+        by_id = takewhile(lambda source: not source.by_code, sources)
+        called = [source for source in by_id if service_of(source.name) not in skip]
         if not called:
             return None
         with self._shared():
