@@ -180,9 +180,12 @@ class Lake:
         found = [*Path(self.root).glob("*/.*.draft"), *Path(self.root).glob("*/*/.*.draft")] if self.is_local else []
         return sorted(str(path.relative_to(self.root)) for path in found)
 
-    def sweep(self) -> int:
-        """Delete unpublished files and folders of crashed writers; returns their number."""
-        return sweep_leftovers(Path(self.root)) if self.is_local else 0
+    def sweep(self, since: datetime | None = None) -> int:
+        """Delete unpublished files and folders of crashed writers; returns their number.
+
+        ``since`` excludes earlier months.
+        """
+        return sweep_leftovers(Path(self.root), _month(since)) if self.is_local else 0
 
     @contextmanager
     def _reading(self, path: str, *, keep_open: bool = False) -> Iterator[pa.NativeFile]:

@@ -60,9 +60,10 @@ def is_irregular(path: Path) -> bool:
         return False  # opening it reports the error
 
 
-def sweep_leftovers(root: Path) -> int:
-    """Delete unpublished files and folders of crashed writers; returns their number."""
-    return sweep([*root.glob("*/.*.draft"), *root.glob("*/*/.*.draft")])
+def sweep_leftovers(root: Path, first_month: str) -> int:
+    """Delete what crashed writers have not published, in folders since ``first_month``; returns the number."""
+    months = (month for month in root.glob("*/month=*") if month.name >= first_month)
+    return sweep([*root.glob("*/.*.draft"), *(path for month in months for path in month.glob(".*.draft"))])
 
 
 def _link(temporary: Path, target: Path) -> None:

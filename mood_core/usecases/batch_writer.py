@@ -132,12 +132,12 @@ class BatchWriter:
         Local days are updated to the current time zone database.
         """
         self.problems = []
-        self.lake.sweep()
         follow_time_zones(self.database)
         refresh_totals(self.database)
         Accounts(self.database).fill_name_keys()
         newest = newest_batch(self.database)
         since = min(newest, now) - LOOK_BACK if newest and not everywhere else None
+        self.lake.sweep(since)
         finished = 0
         for dataset in DATASETS:
             finished += sum(self._load(path, now) for path in self.unloaded(dataset, since))

@@ -29,7 +29,8 @@ class Batches(BatchWriter):
         published by a run that was late, are replaced by files without them.
         """
         self.complete_forgettings(now=now, everywhere=everywhere)
-        self.sweep_personal_files()
+        if everywhere or self._forgotten_recently(now):
+            self.sweep_personal_files()
         finished = self.load_unloaded(now=now, everywhere=everywhere)
         self._take_back_late_files(now)
         return finished
@@ -46,7 +47,7 @@ class Batches(BatchWriter):
                 log.warning("a person is only partly forgotten: %s; the next run continues", error.message)
 
     def sweep_personal_files(self) -> None:
-        """Delete what a late run has written into HOME of people who were forgotten."""
+        """Delete what a late run has written into HOME of people who were forgotten; it lists everybody's files."""
         if any_forgotten(self.database):
             self.personal_files.sweep(partial(kept_out, self.database), partial(all_people, self.database))
 
@@ -55,12 +56,14 @@ class Batches(BatchWriter):
 
         A compacted file of an old month is published late if PostgreSQL ended its writer's session in between.
         """
-        with self.database.read() as connection:
-            if newest_forgetting(connection) < to_ms(now - LOOK_BACK):
-                return
-        for dataset in PERSONAL:
+        for dataset in PERSONAL if self._forgotten_recently(now) else ():
             for path in self.unloaded(dataset.name):
                 with suppress(BatchCorrupt):  # `moodlog verify` names it
                     file, _ = self.lake.stream(path)
                     if has_forgotten(self.lake, self.database, file):
                         self.remove_forgotten_from(file, now)
+
+    def _forgotten_recently(self, now: datetime) -> bool:
+        """Whether a run that began before somebody was forgotten may still write."""
+        with self.database.read() as connection:
+            return newest_forgetting(connection) >= to_ms(now - LOOK_BACK)

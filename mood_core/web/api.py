@@ -7,7 +7,7 @@ from dataclasses import asdict
 from datetime import date
 from typing import Annotated, Any
 
-from fastapi import APIRouter, FastAPI, Query, Request, Security
+from fastapi import APIRouter, FastAPI, Query, Request, Response, Security
 from fastapi.security import HTTPBearer
 from starlette.exceptions import HTTPException
 
@@ -15,6 +15,7 @@ from mood_core.domain.answers import UNDONE
 from mood_core.domain.records import MOODS
 from mood_core.report.read_recap import read_recap
 from mood_core.report.recap import no_listens
+from mood_core.store.queries.accounts import last_of_page
 from mood_core.store.queries.forecast import forecast, what_helps
 from mood_core.web.api_schemas import (
     CoverageInfo,
@@ -104,15 +105,17 @@ class _Api:
     def people(
         self,
         request: Request,
+        response: Response,
         name: Annotated[str, Query(description="how the name begins", max_length=LONGEST)] = "",
         limit: Annotated[int, Query(ge=1, le=_MOST_PEOPLE, description="the most people in one answer")] = _MOST_PEOPLE,
-        skip: Annotated[int, Query(ge=0, le=1_000_000_000, description="how many people to leave out")] = 0,
+        after: Annotated[str, Query(description="the id after which the answer begins")] = "",
     ) -> list[PersonInfo]:
-        """People by name, at most 1,000 in one answer."""
-        return [
-            PersonInfo(**asdict(one.account) | {"name": one.name, "path": one.path})
-            for one in self._site.people(request, limit, skip=skip, prefix=name)
-        ]
+        """People by name, at most 1,000 in one answer. The header Link has the address of the next ones."""
+        people = self._site.people(request, limit, after=after, prefix=name)
+        if len(people) == limit:
+            last = last_of_page(one.account for one in people)
+            response.headers["Link"] = f'<?{request.url.include_query_params(after=last).query}>; rel="next"'
+        return [PersonInfo(**asdict(one.account) | {"name": one.name, "path": one.path}) for one in people]
 
     def findings(self, request: Request) -> list[FindingInfo]:
         """What the doctor finds without asking another service."""

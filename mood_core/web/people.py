@@ -31,9 +31,13 @@ class Person:
         return self.account.display_name
 
 
-def people_page(accounts: Accounts, most: int, *, skip: int = 0, prefix: str = "") -> list[Person]:
-    """Up to ``most`` people by name after the first ``skip``, of those whose name begins with ``prefix``."""
-    return [] if _NUL in prefix else _addressed(accounts, accounts.page(most, skip=skip, prefix=prefix))
+def people_page(accounts: Accounts, most: int, *, after: str = "", prefix: str = "") -> list[Person]:
+    """Up to ``most`` people by name, of those whose name begins with ``prefix``; ``after`` is the id of a person.
+
+    Raises:
+        InputError: Nobody has the id ``after``.
+    """
+    return [] if _NUL in prefix + after else _addressed(accounts, accounts.page(most, after=after, prefix=prefix))
 
 
 def people_called(accounts: Accounts, segment: str) -> list[Person]:

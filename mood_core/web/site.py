@@ -59,15 +59,12 @@ class Site:
         remedy = by_setting if self.workspace.settings.web_read_only else "Start `moodlog web` without --read-only"
         return f"These pages are read-only. {remedy} to answer."
 
-    def people(self, request: Request, most: int, *, skip: int = 0, prefix: str = "") -> list[Person]:
-        """Up to ``most`` people whom the reader of ``request`` may see, by name after the first ``skip``.
-
-        With ``prefix``, people whose name begins with it.
-        """
+    def people(self, request: Request, most: int, *, after: str = "", prefix: str = "") -> list[Person]:
+        """Up to ``most`` people whom the reader of ``request`` may see, by name: see :func:`people_page`."""
         if self.sees_everybody(request):
-            return people_page(self.workspace.accounts, most, skip=skip, prefix=prefix)
+            return people_page(self.workspace.accounts, most, after=after, prefix=prefix)
         own = [one for one in self._own(request) if name_key(one.name).startswith(name_key(prefix))]
-        return own[skip : skip + most]
+        return [] if after else own[:most]
 
     def _own(self, request: Request) -> list[Person]:
         """The one person whom a limited reader may see."""

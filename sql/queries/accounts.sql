@@ -25,7 +25,7 @@ LEFT JOIN _accounts AS a ON u.user_key = a.user_key
 /* after: WHERE u.name_key COLLATE "C" >= :name_key AND (u.name_key <> :name_key OR u.user_id > :user_id) */
 /* below: AND u.name_key COLLATE "C" < :below */
 /* unkeyed: WHERE u.name_key IS NULL */
-/* page: ORDER BY u.name_key COLLATE "C", u.user_id LIMIT :most OFFSET :skip */;
+/* page: ORDER BY u.name_key COLLATE "C", u.user_id LIMIT :most */;
 
 -- name: people_called
 -- Who has one of some names, as they are compared; and everybody whose name was not brought to this form yet.

@@ -33,12 +33,16 @@ ORDER BY month, mood;
 
 -- name: web_days_with_listens
 -- The first and the last day with listens of a person, in days since 1970-01-01.
+-- One aggregate each, which is one step in the index.
 SELECT
-    min(d.day) AS first_day,
-    max(d.day) AS last_day
-FROM users AS u
-INNER JOIN _mood_days AS d ON u.user_key = d.user_key
-WHERE u.user_id = :user;
+    (
+        SELECT min(d.day) FROM _mood_days AS d
+        WHERE d.user_key = (SELECT u.user_key FROM users AS u WHERE u.user_id = :user)
+    ) AS first_day,
+    (
+        SELECT max(d.day) FROM _mood_days AS d
+        WHERE d.user_key = (SELECT u.user_key FROM users AS u WHERE u.user_id = :user)
+    ) AS last_day;
 
 -- name: web_hours
 -- A person's listens by hour of the day and mood.

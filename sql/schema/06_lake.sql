@@ -11,6 +11,7 @@ CREATE TABLE _batches (
     loaded_at_ms BIGINT NOT NULL
 ) /* sqlite: WITHOUT ROWID */;
 CREATE INDEX batches_created_at ON _batches (created_at_ms);
+CREATE INDEX batches_loaded_at ON _batches (dataset, loaded_at_ms, row_count, byte_count);
 
 CREATE TABLE _pending_responses (
     -- Responses of feature sources that no batch file holds yet: one file takes many. `arrow` holds the rows of the

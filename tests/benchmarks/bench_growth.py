@@ -30,6 +30,7 @@ from mood_core.spotify.tokens import days_left
 from mood_core.store import Database, open_database
 from mood_core.store.engine.migrate import migrate
 from mood_core.store.loading.daily import follow_time_zones
+from mood_core.store.loading.ledger import paths_loaded_since
 from mood_core.store.loading.tombstones import find_half_forgotten
 from mood_core.store.queries.accounts import Accounts
 from mood_core.store.queries.feature_rows import FeatureRows
@@ -58,6 +59,8 @@ PEOPLE = 100
 BUDGET = 3
 """Calls a day: the count of the active accounts stops at those that it allows to pull once a year."""
 HOUR_MS = 3_600_000
+EVERY_MS = HOUR_MS // 10
+"""From one listen of a person to the next: a hundred million of a hundred people are those of eleven years."""
 SMALLEST = {"accounts": 1000, "tracks": 100_000, "listens": 1_000_000}
 
 Step = Callable[[], object]
@@ -133,6 +136,7 @@ class _World:
         yield "find refused", accounts.refused
         yield "find to renew", lambda: accounts.to_renew(may_end_before(NOW))
         yield "half forgotten", lambda: find_half_forgotten(self.database)
+        yield "new batches", lambda: paths_loaded_since(self.database, "tracks", NOW - timedelta(days=1))
         yield "check time zones", lambda: follow_time_zones(self.database)
         yield "doctor: accounts", lambda: account_findings(accounts, NOW, lambda at: days_left(at, NOW))
         yield "doctor: tokens", lambda: (accounts.services(), accounts.authorised(100))
@@ -143,7 +147,8 @@ class _World:
         yield "status: gaps", lambda: gaps(self.database, people)
         yield "status: coverage", lambda: coverage_by_person(self.database, people)
         yield "first people", lambda: list(islice(accounts.pages(), 100))
-        yield "page of people", lambda: people_page(accounts, 100, skip=100)
+        last = accounts.page(1, prefix="name 9")[0].user_id
+        yield "page of people", lambda: people_page(accounts, 100, after=last)
         yield "names that begin so", lambda: people_page(accounts, 100, prefix="name 7")
         yield "metrics", lambda: operations(self.database, now=NOW)
         yield "page of tokens", lambda: next(TokenRows(self.database, now=lambda: NOW).pages(), None)
@@ -233,6 +238,10 @@ SELECT i, printf('user%09d', i), 'name ' || i, 'UTC', :now, :now, 'name ' || i F
 INSERT OR IGNORE INTO forgotten (person_hash, hash_key, forgotten_at_ms) VALUES ('hash', 'key', :now);
 INSERT INTO _accounts (user_key, last_pulled_at_ms, due_at_ms, authorised_at_ms, token)
 SELECT i, :now - 5 * :hour, :now + :hour, :now, x'00' FROM numbers;
+INSERT INTO _batches (
+batch_id, dataset, path, sha256, row_count, byte_count, schema_version, created_at_ms, loaded_at_ms
+)
+SELECT 'b' || i, 'tracks', 'tracks/' || i, '', 1, 1, 1, :now - 48 * :hour, :now - 48 * :hour FROM numbers;
 UPDATE _accounts SET due_at_ms = 0, last_pulled_at_ms = :now - 5 * :hour WHERE user_key <= :due;
 UPDATE _accounts SET last_problem = 'HTTP 500' WHERE user_key <= 9;
 INSERT INTO _listen_totals (user_key, source_key, listens, first_played_at_ms, last_played_at_ms)
@@ -254,13 +263,13 @@ SELECT track_key, (SELECT model_key FROM models), 'Calm', 0.7, 0.1, 0.1, 0.1, 0,
 FROM numbers INNER JOIN tracks ON track_id = 't' || i
 """
 
-# The same people listen more: each every six minutes, the listens of the latest growth being the oldest.
+# The same people listen more: the listens of the latest growth are the oldest.
 _LISTENS = """
 INSERT INTO listens (user_key, played_at_ms, track_key, source_key)
-SELECT i % :people + 1, :now - (i / :people + 1) * :hour / 10, 1, 1 FROM numbers;
+SELECT i % :people + 1, :now - (i / :people + 1) * :every, 1, 1 FROM numbers;
 INSERT OR IGNORE INTO _mood_days (user_key, day, calm, energetic, happy, sad, unlabelled, uncertain_calm,
 uncertain_energetic, uncertain_happy, uncertain_sad)
-SELECT DISTINCT i % :people + 1, (:now - (i / :people + 1) * :hour / 10) / (24 * :hour), 0, 0, 0, 0, 240, 0, 0, 0, 0
+SELECT DISTINCT i % :people + 1, (:now - (i / :people + 1) * :every) / (24 * :hour), 0, 0, 0, 0, 240, 0, 0, 0, 0
 FROM numbers;
 DELETE FROM _listen_totals;
 INSERT INTO _listen_totals (user_key, source_key, listens, first_played_at_ms, last_played_at_ms)
@@ -269,7 +278,7 @@ SELECT user_key, 1, count(*), min(played_at_ms), max(played_at_ms) FROM listens 
 
 
 def _run(database: Database, statements: str, values: Mapping[str, int]) -> None:
-    values = {**values, "now": to_ms(NOW), "hour": HOUR_MS, "due": DUE, "people": PEOPLE}
+    values = {**values, "now": to_ms(NOW), "hour": HOUR_MS, "every": EVERY_MS, "due": DUE, "people": PEOPLE}
     with database.write() as connection:
         for statement in statements.strip().removesuffix(";").split(";\n"):
             given = {name: value for name, value in values.items() if f":{name}" in statement}

@@ -93,10 +93,34 @@ def test_of_many_people_the_first_by_name_are_shown_and_others_are_searched(tmp_
                 assert "name begins with" in pages.client.get(nobody).text
             assert pages.client.get("/P069").status_code == 200
             assert pages.client.get("/%00").status_code == pages.client.get("/~%2500").status_code == 404
-            people = pages.client.get("/api/people?limit=2&skip=68").json()
-            assert [one["name"] for one in people] == names[68:]
+            assert _pages_of(pages, "/api/people?limit=7") == [names[at : at + 7] for at in range(0, 70, 7)]
+            assert _pages_of(pages, "/api/people?limit=4&name=P01") == [names[10:14], names[14:18], names[18:20]]
+            assert pages.client.get("/api/people?after=nobody").status_code == 400
             assert len(pages.client.get("/api/people?name=P01").json()) == 10
             assert pages.client.get("/api/people?limit=1001").status_code == 422
+
+
+def test_every_person_is_on_one_page_of_the_list_for_programs(tmp_path: Path) -> None:
+    with workspace(tmp_path) as space:
+        names = ["p2", "p10", "É", "e", "F", "p1", "same", "Z", "&/?#"]
+        people = [User(f"{number}&=ü", name, "UTC", NOW) for number, name in enumerate([*names, "same"])]
+        space.batches.add(USERS, users_table(people, recorded_at=NOW), now=NOW)
+        with served(space) as pages:
+            found = _pages_of(pages, "/api/people?limit=3")
+            assert [len(page) for page in found] == [3, 3, 3, 1]
+            assert sorted(name for page in found for name in page) == sorted([*names, "same"])
+
+
+def _pages_of(pages: ServedPages, address: str) -> list[list[str]]:
+    """The names in an answer and in those that follow by the header Link; the last may be empty and is left out."""
+    found = []
+    while True:
+        response = pages.client.get(address)
+        assert response.status_code == 200
+        found.append([one["name"] for one in response.json()])
+        if "next" not in response.links:
+            return [page for page in found if page]
+        address = "/api/people" + response.links["next"]["url"]
 
 
 @pytest.mark.parametrize("user_id", ["local-ünal", "a/b", "100%", "%2F"])

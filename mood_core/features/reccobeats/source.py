@@ -70,7 +70,9 @@ class ReccoBeatsSource:
 
     def learn(self, tracks: Sequence[Track], at: datetime) -> FetchResult:
         """The ISRCs of the tracks that the service knows by id, and their durations where we have none, in one call."""
-        entries = {entry.track_id: entry for entry in reversed(self.client.tracks([track.track_id for track in tracks]))}
+        entries = {
+            entry.track_id: entry for entry in reversed(self.client.tracks([track.track_id for track in tracks]))
+        }
         learned: list[Track] = []
         misses: list[FeatureMiss] = []
         for track in tracks:

@@ -12,6 +12,7 @@ from sqlalchemy import Row
 
 from mood_core.domain.poll_schedule import HALF_WINDOW, LOOK_BACK, Pace, due_at, most_accounts, pulled_until
 from mood_core.domain.records import Service, from_ms, to_ms
+from mood_core.errors import InputError
 from mood_core.store.engine.database import Database
 from mood_core.store.engine.named_queries import query
 from mood_core.store.engine.times import with_times
@@ -94,14 +95,24 @@ class Accounts:
         named = {row.user_id for row in called if name_key(row.display_name) in names}
         return self._with_ids(named.union(account.user_id for account in found))
 
-    def page(self, most: int, *, skip: int = 0, prefix: str = "") -> list[Account]:
-        """Up to ``most`` accounts by name after the first ``skip``, of those whose name begins with ``prefix``.
+    def page(self, most: int, *, after: str = "", prefix: str = "") -> list[Account]:
+        """Up to ``most`` accounts by name, of those whose name begins with ``prefix``.
 
-        Names are compared by :func:`~mood_core.text.names.name_key`.
+        Those ``after`` the account with this id, which :func:`last_of_page` finds, are the next page. Names are
+        compared by :func:`~mood_core.text.names.name_key`.
+
+        Raises:
+            InputError: There is no account with the id ``after``.
         """
         key = name_key(prefix)
-        values = {"most": most, "skip": skip, "name_key": key, "user_id": "", "below": key + _LAST}
-        return _by_name(self._database.rows(query("accounts", *(_BEGINNING if key else ["page"])), values))
+        last = (key, "")
+        if after:
+            before = self.with_id(after)
+            if before is None:
+                raise InputError(f"nobody has the id {after}; begin again with the first page")
+            last = max(last, _key(before))
+        values = {"most": most, "name_key": last[0], "user_id": last[1], "below": key + _LAST}
+        return _by_name(self._database.rows(query("accounts", *(_BEGINNING if any(last) else ["page"])), values))
 
     def pages(self, prefix: str = "") -> Iterator[Account]:
         """All accounts by name, or those whose name begins with ``prefix``, read page by page."""
@@ -110,7 +121,7 @@ class Accounts:
         yield from (one for one in found if name_key(one.display_name).startswith(key))
         last = (key, "")
         while True:
-            values = {"name_key": last[0], "user_id": last[1], "below": key + _LAST, "most": _PAGE, "skip": 0}
+            values = {"name_key": last[0], "user_id": last[1], "below": key + _LAST, "most": _PAGE}
             rows = self._database.rows(query("accounts", *_BEGINNING), values)
             yield from _by_name(rows)
             if len(rows) < _PAGE:
@@ -262,6 +273,15 @@ def _by_name(rows: Iterable[Row[Any]]) -> list[Account]:
     accounts = sorted(map(_account, rows), key=_place)
     note_people((account.user_id, account.display_name) for account in accounts)
     return accounts
+
+
+def last_of_page(accounts: Iterable[Account]) -> str:
+    """The id of the account after which the next page begins: a page is chosen by simpler keys than it is sorted by."""
+    return max(accounts, key=_key).user_id
+
+
+def _key(account: Account) -> tuple[str, str]:
+    return name_key(account.display_name), account.user_id
 
 
 def _place(account: Account) -> tuple[Any, str]:
