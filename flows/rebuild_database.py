@@ -14,13 +14,14 @@ from mood_core.usecases.upkeep.rebuild import RebuildReport
 
 
 @flow(name="rebuild-database", flow_run_name="rebuild the database", **PRIVATE)
-def rebuild_database(skip_damaged: bool = False) -> State[RebuildReport]:
+def rebuild_database(skip_damaged: bool = False, workers: int = 1) -> State[RebuildReport]:
     """Rebuild the SQL database from the Parquet lake alone, while it is in use.
 
     Args:
         skip_damaged: Skip files that are missing, damaged or unknown, instead of failing without a change.
+        workers: The number of cores to use on PostgreSQL.
     """
-    report = load_lake(skip_damaged=skip_damaged)
+    report = load_lake(skip_damaged=skip_damaged, workers=workers)
     for finding in report.skipped:
         get_run_logger().warning("skipped %s: %s", finding.subject, finding.problem)
     message = f"rebuilt from {report.files} files with {report.rows} rows"
@@ -30,8 +31,8 @@ def rebuild_database(skip_damaged: bool = False) -> State[RebuildReport]:
 
 
 @task(name="load the lake", **RETRYING)
-def load_lake(*, skip_damaged: bool) -> RebuildReport:
+def load_lake(*, skip_damaged: bool, workers: int) -> RebuildReport:
     """Replace the rows of the database by those of the lake."""
     progress = ProgressArtifact("moodlog-rebuild", "Files loaded")
     with Workspace() as workspace:
-        return workspace.rebuild(skip_damaged=skip_damaged, progress=progress)
+        return workspace.rebuild(skip_damaged=skip_damaged, workers=workers, progress=progress)

@@ -17,14 +17,16 @@ from mood_core.settings import load_settings
 from mood_core.store.upkeep.corruption import accounts_of, move_away
 from mood_core.store.upkeep.rebuilding import write_kept
 from mood_core.text.sanitise import plain
-from mood_core.usecases.upkeep.rebuild import RebuildReport
+from mood_core.usecases.upkeep.rebuild import RebuildReport, cancel_rebuild
 
 
 @click.command
 @click.option("--skip-damaged", is_flag=True, help="Continue without files that are missing, damaged or foreign.")
 @click.option("--workers", type=options.Integer(1, 64), default=1, show_default=True, help="Cores to use (PostgreSQL).")
+@click.option("--cancel", is_flag=True, help="Remove what an interrupted rebuild has loaded (PostgreSQL).")
 @options.as_json
-def command(skip_damaged: bool, workers: int, as_json: bool) -> None:
+@click.pass_context
+def command(context: click.Context, skip_damaged: bool, workers: int, cancel: bool, as_json: bool) -> None:
     """Rebuild the SQL database from the Parquet lake, row by row.
 
     Readers see the old rows until it ends, and a crash changes nothing. On PostgreSQL it is safe to rerun after a
@@ -38,8 +40,13 @@ def command(skip_damaged: bool, workers: int, as_json: bool) -> None:
       moodlog rebuild
       moodlog rebuild --skip-damaged
       moodlog rebuild --workers 4
+      moodlog rebuild --cancel
       MOODLOG_DATABASE_URL=postgresql+psycopg://localhost/moodlog moodlog rebuild
     """
+    if cancel:
+        options.refuse_given(context, ("skip_damaged", "workers"), "--cancel only removes what was loaded")
+        _cancel(as_json)
+        return
     try:
         report = _rebuild(skip_damaged, workers)
     except DatabaseDamaged as error:
@@ -50,6 +57,15 @@ def command(skip_damaged: bool, workers: int, as_json: bool) -> None:
     for finding in report.skipped:
         click.echo(f"skipped {finding.subject}: {finding.problem}")
     click.echo(f"rebuilt from {report.files} files with {report.rows} rows")
+
+
+def _cancel(as_json: bool) -> None:
+    with Workspace() as workspace:
+        outcome = "cancelled" if cancel_rebuild(workspace.database) else "kept"
+    if as_json:
+        echo_json({"outcome": outcome})
+    else:
+        click.echo(f"rebuild: {outcome}")
 
 
 def _rebuild(skip_damaged: bool, workers: int) -> RebuildReport:

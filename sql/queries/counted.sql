@@ -16,6 +16,7 @@ FROM (
         min(first_played_at_ms) AS first_played_at_ms,
         max(last_played_at_ms) AS last_played_at_ms
     FROM _listen_totals
+    WHERE TRUE /* ids: AND user_key = ANY(:ids) */
     GROUP BY user_key
 ) AS t
 INNER JOIN users AS u ON t.user_key = u.user_key

@@ -251,7 +251,7 @@ FROM estimated_features AS e
 WHERE e.track_key = ANY(:ids) AND NOT EXISTS (SELECT 1 FROM audio_features AS f WHERE f.track_key = e.track_key);
 
 -- name: index_pending_listens
--- Find again every listen whose track has no label by the current model.
+-- Find again every listen, or those of some people, whose track has no label by the current model.
 INSERT INTO _waiting_listens (track_key, user_key, played_at_ms)
 SELECT
     l.track_key,
@@ -260,7 +260,7 @@ SELECT
 FROM listens AS l
 INNER JOIN models AS c ON c.is_current = 1 AND c.estimated = 0
 LEFT JOIN _current_moods AS m ON l.track_key = m.track_key
-WHERE m.track_key IS NULL;
+WHERE m.track_key IS NULL /* ids: AND l.user_key = ANY(:ids) */;
 
 -- name: pending_days
 -- The people and local days with listens of some tracks without a label.

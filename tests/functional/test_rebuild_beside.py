@@ -23,10 +23,10 @@ from mood_core.store.engine.migrate import migrate
 from mood_core.store.engine.partitions import count_partitions
 from mood_core.store.loading.keep_up import keep_up
 from mood_core.store.loading.load import load_rows
+from mood_core.store.loading.whole_histories import prepare_counts
 from mood_core.store.queries.accounts import Accounts
 from mood_core.store.queries.token_rows import TokenRows
 from mood_core.store.upkeep import second_schema
-from mood_core.store.upkeep.rebuilding import count_days
 from mood_core.usecases.batches import Batches
 from mood_core.usecases.people.forget_person import forget_person
 from mood_core.usecases.upkeep import fill_second_schema
@@ -147,7 +147,12 @@ def test_killed_after_some_files_it_goes_on_with_the_others(
 
 @pytest.mark.parametrize(
     ("module", "step"),
-    [(fill_second_schema, "count_days"), (fill_second_schema, "rank_some"), (second_schema, "replace_tables")],
+    [
+        (fill_second_schema, "prepare_counts"),
+        (fill_second_schema, "count_whole_histories"),
+        (second_schema, "complete_tables"),
+        (second_schema, "replace_tables"),
+    ],
 )
 def test_killed_near_the_end_it_is_run_again(
     database: Database,
@@ -185,10 +190,10 @@ def test_pulls_and_readers_go_on_beside_several_workers(
             TokenRows(database).write("p2", b"another", authorised_at=NOW, expected_version=None)
 
     def beside_counting(connection: Connection) -> None:
-        count_days(connection)
+        prepare_counts(connection)
         _listen(batches, "p1", "p4", day=9)
 
-    monkeypatch.setattr(fill_second_schema, "count_days", beside_counting)
+    monkeypatch.setattr(fill_second_schema, "prepare_counts", beside_counting)
     rebuild(lake, database, now=_LATER, workers=2, progress=meanwhile)
     assert (counts[0], counts[-1]) == (432, 459)
     assert sum(account.state == "active" for account in Accounts(database).all()) == 2
@@ -294,6 +299,12 @@ def test_the_doctor_names_what_was_interrupted(database: Database, lake: Lake, b
     assert "moodlog partition 3 continues it" in moodlog("doctor")
     assert "moodlog partition --cancel" in moodlog("doctor")
     moodlog("partition", "--cancel")
+    assert "continues it" not in moodlog("doctor")
+    _dies(database, lake, after=6)
+    assert "moodlog rebuild --cancel removes" in moodlog("doctor")
+    assert "cancelled" in moodlog("rebuild", "--cancel")
+    assert "kept" in moodlog("rebuild", "--cancel")
+    assert "leave out --workers" in moodlog("rebuild", "--cancel", "--workers", "2")
     assert "continues it" not in moodlog("doctor")
     _dies(database, lake, after=6)
     assert "moodlog rebuild continues it" in moodlog("doctor")

@@ -61,10 +61,17 @@ def is_due(connection: Connection, *, step_ms: int = STEP_MS, recent_ms: int = R
 
 
 def people_to_count(
-    connection: Connection, *, step_ms: int = STEP_MS, recent_ms: int = RECENT_MS
+    connection: Connection,
+    user_keys: Sequence[int] | None = None,
+    *,
+    step_ms: int = STEP_MS,
+    recent_ms: int = RECENT_MS,
 ) -> Sequence[Row[Any]]:
-    """The people of whom at least ``step_ms`` are not counted yet, and from when until when."""
-    return connection.execute(query("people_to_count"), {"step": step_ms, "recent": recent_ms}).all()
+    """The people (of ``user_keys``) of whom at least ``step_ms`` are not counted yet, and from when until when."""
+    values = {"step": step_ms, "recent": recent_ms}
+    if user_keys is None:
+        return connection.execute(query("people_to_count"), values).all()
+    return connection.execute(query("people_to_count", "ids"), {**values, "ids": list(user_keys)}).all()
 
 
 def count_people(connection: Connection, *, step_ms: int = STEP_MS, recent_ms: int = RECENT_MS) -> int:

@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 from mood_core.domain.records import to_ms
 from mood_core.errors import InputError
 from mood_core.store.engine.named_queries import query
+from mood_core.store.loading.keys import raw_rows
 
 _FIRST, _LAST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2045, 1, 1, tzinfo=UTC)
 _EVER_MS = 2**53  # later than any listen, and exact in every number type
@@ -55,7 +56,8 @@ def _periods(info: ZoneInfo) -> Iterator[tuple[int, int, int]]:
 
 def offsets_of(connection: Connection, name: str, times_s: NDArray[np.int64]) -> NDArray[np.int64]:
     """The stored offsets from UTC [s] of the zone ``name`` at ``times_s`` (n,)."""
-    starts, _, offsets = np.array(connection.execute(query("utc_offsets"), {"name": name}).all(), np.int64).T
+    rows = raw_rows(connection.execute(query("utc_offsets"), {"name": name}))
+    starts, _, offsets = np.array(rows, np.int64).T
     found: NDArray[np.int64] = offsets[np.searchsorted(starts // 1000, times_s, side="right") - 1]
     return found
 

@@ -16,7 +16,7 @@ def check_dependents(connection: Connection, tables: Sequence[str], command: str
     Raises:
         ConfigError: Such as a view, a function, a policy or a column of others; its name is in the message.
     """
-    others = list(connection.scalars(query("dependents_of_tables"), {"tables": list(tables)}))
+    others = list(connection.scalars(query("dependents_of_tables"), _with_views(connection, tables)))
     if others:
         raise ConfigError(
             f"{', '.join(others)}: depends on moodlog's tables, which `{command}` replaces; drop what is named, run it"
@@ -26,4 +26,8 @@ def check_dependents(connection: Connection, tables: Sequence[str], command: str
 
 def grants(connection: Connection, tables: Sequence[str]) -> list[str]:
     """Statements that give the new tables, and the views, the grants that the present ones have."""
-    return list(connection.scalars(query("grants_to_keep"), {"tables": list(tables)}))
+    return list(connection.scalars(query("grants_to_keep"), _with_views(connection, tables)))
+
+
+def _with_views(connection: Connection, tables: Sequence[str]) -> dict[str, list[str]]:
+    return {"tables": [*tables, *connection.scalars(query("names_of_views"))]}

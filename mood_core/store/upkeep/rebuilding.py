@@ -18,6 +18,7 @@ from mood_core.store.loading.key_cache import invalidate_keys
 from mood_core.store.loading.keys import keys_of
 from mood_core.store.loading.queues import refill_feature_queue
 from mood_core.store.loading.totals import recount_totals
+from mood_core.store.loading.whole_histories import show_labels
 
 FILLED_BY_THE_LAKE = (
     # Children before what they refer to.
@@ -80,10 +81,7 @@ def restore_rows(connection: Connection, kept: Kept) -> None:
 
 def count_days(connection: Connection) -> None:
     """Show the labels of the current model (or else of the newest), and count all days, totals and queues."""
-    for estimated in ({"estimated": 0}, {"estimated": 1}):
-        if connection.scalar(query("has_current_labels"), estimated) is None:
-            connection.execute(query("hide_labels"), estimated)
-            connection.execute(query("show_newest_labels"), estimated)
+    show_labels(connection)
     recount_everything(connection)
     refill_feature_queue(connection)
     recount_totals(connection)

@@ -36,13 +36,13 @@ _ALSO = ("forgotten", "_utc_offsets", *_WITH_KEYS)
 class Plan:
     """What a rebuild was begun with: a digest of what it depends on, the shares of people, and the files in order.
 
-    ``counted`` is whether all files are loaded and their rows counted.
+    ``loaded`` is whether all files are loaded; their rows may not be counted yet.
     """
 
     fingerprint: str
     shares: int
     files: tuple[str, ...]
-    counted: bool = False
+    loaded: bool = False
 
 
 def is_begun(connection: Connection) -> bool:
@@ -56,13 +56,14 @@ def drop(connection: Connection) -> None:
         connection.execute(query("drop_schema", schema=_name(connection)))
 
 
-def discard(database: Database) -> None:
-    """:func:`drop`, if a rebuild was begun: it may have rows of a person who is being forgotten."""
+def discard(database: Database) -> bool:
+    """:func:`drop`; False if no rebuild was begun."""
     with database.read() as connection:
         begun = is_begun(connection)
     if begun:
         with database.write() as connection:
             drop(connection)
+    return begun
 
 
 @contextmanager
@@ -92,7 +93,7 @@ def stored_plan(second: Database) -> Plan | None:
             return None
         origin = connection.execute(query("rebuild_origin")).first()
         files = tuple(connection.scalars(query("rebuild_files")))
-    return None if origin is None else Plan(origin.fingerprint, origin.shares, files, origin.counted)
+    return None if origin is None else Plan(origin.fingerprint, origin.shares, files, origin.loaded)
 
 
 def begin(database: Database, second: Database, plan: Plan, *, now: datetime) -> None:
@@ -127,7 +128,9 @@ def begin(database: Database, second: Database, plan: Plan, *, now: datetime) ->
         with second.write() as connection:
             partitioning.begin(connection, partitions, 1)
             partitioning.replace_tables(connection, now=now)
+    complete_tables(database)  # an empty table is given another tablespace at once
     with database.write() as connection:
+        _run(connection, list(connection.scalars(query("drop_foreign_keys"))))
         _copy(connection, "models")
         _copy(connection, "_utc_offsets")
         connection.execute(query("copy_tombstones", schema=_name(connection)))
@@ -137,6 +140,15 @@ def begin(database: Database, second: Database, plan: Plan, *, now: datetime) ->
         if files:
             connection.execute(query("plan_rebuild_files"), files)
         connection.execute(query("set_rebuild_origin"), {"fingerprint": plan.fingerprint, "shares": plan.shares})
+
+
+def complete_tables(database: Database) -> None:
+    """Give the new tables the keys, indexes and settings that the present ones have and they do not, one by one."""
+    with database.read() as connection:
+        statements = _definitions(connection)
+    for statement in statements:
+        with database.write() as connection:
+            _run(connection, [statement])
 
 
 def check_additions(connection: Connection) -> None:
@@ -171,6 +183,7 @@ def replace_tables(connection: Connection, *, now: datetime) -> None:
         connection.execute(query("copy_tombstones", schema=schema))
         connection.execute(query("copy_unfound_people", schema=schema))
         connection.execute(query("delete_rows", table="_stale_totals"))
+        _run(connection, _definitions(connection))
         _run(connection, list(connection.scalars(query("statements_to_replace_tables"), {"tables": replaced})))
     _run(connection, added)
 
@@ -190,6 +203,10 @@ def _name(connection: Connection) -> str:
 def _replaced(connection: Connection) -> list[str]:
     """The tables that are replaced; all others keep their rows."""
     return sorted({*tables_about_people(connection), *FILLED_BY_THE_LAKE, *REFERRED_TO, *_ALSO})
+
+
+def _definitions(connection: Connection) -> list[str]:
+    return list(connection.scalars(query("definitions_of_new_tables"), {"tables": _replaced(connection)}))
 
 
 def _copy(connection: Connection, table: str) -> None:

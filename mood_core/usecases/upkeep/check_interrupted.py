@@ -21,7 +21,8 @@ def interrupted_findings(database: Database) -> list[Finding]:
         found.append(Finding("partitions", Level.WARNING, said, remedy))
     if is_rebuilding:
         said = "a rebuild was interrupted; the old rows are in use, and the new ones take space until it ends"
-        found.append(Finding("rebuild", Level.WARNING, said, "moodlog rebuild continues it"))
+        remedy = "moodlog rebuild continues it; moodlog rebuild --cancel removes the new rows"
+        found.append(Finding("rebuild", Level.WARNING, said, remedy))
     return [] if found and _is_running(database) else found
 
 

@@ -1,8 +1,9 @@
 """Rebuilds a PostgreSQL database beside the tables that are in use, from where an interrupted rebuild has stopped.
 
 Each file is loaded in a transaction of its own. First those that are not about people, in order; then each worker loads
-the people of its share from all others. Days are counted in one transaction, histories by some people at once, again by
-all workers. What was published meanwhile is loaded as in any run. At the end the new tables replace the others.
+the people of its share from all others, and counts their listens, of some people in each transaction. Then keys and
+indexes are completed, and what was published meanwhile is loaded as in any run. At the end the new tables replace the
+others.
 """
 
 from __future__ import annotations
@@ -18,14 +19,13 @@ from mood_core.lake.schema import DATASETS, PERSONAL, USERS
 from mood_core.store.engine.database import Database, open_database
 from mood_core.store.engine.named_queries import query
 from mood_core.store.engine.statistics import refresh_statistics
-from mood_core.store.loading.counted import PEOPLE_AT_ONCE, count_some, people_to_count
+from mood_core.store.loading.counted import PEOPLE_AT_ONCE
 from mood_core.store.loading.key_cache import KeyCache, key_cache_of
 from mood_core.store.loading.ledger import enter, entries, remove
 from mood_core.store.loading.load import load_batch, load_rows
 from mood_core.store.loading.people_share import EVERYONE, PeopleShare
-from mood_core.store.loading.ranks import rank_some
+from mood_core.store.loading.whole_histories import count_whole_histories, prepare_counts
 from mood_core.store.upkeep import second_schema
-from mood_core.store.upkeep.rebuilding import count_days
 from mood_core.store.upkeep.second_schema import Plan
 from mood_core.usecases.upkeep.child_processes import child_processes
 
@@ -73,13 +73,14 @@ def rebuild_beside(
         else:
             with database.read() as connection:
                 second_schema.check_additions(connection)
-        if not plan.counted:
+        if not plan.loaded:
             _load(lake, second, plan, now, progress)
             with second.load() as connection:
                 refresh_statistics(connection)
-                count_days(connection)
-                connection.execute(query("end_counting"))
+                prepare_counts(connection)
+                connection.execute(query("end_loading"))
         _in_shares(_count_share, _parts(lake, second, plan, now), lambda _: None)
+        second_schema.complete_tables(database)
         with second.write() as connection:
             refresh_statistics(connection)
         while _load_later(lake, second, skipped, now):
@@ -133,18 +134,15 @@ def _load_share(part: _Part, progress: Progress) -> None:
 
 
 def _count_share(part: _Part, progress: Progress) -> None:
-    """Count the histories of the people of one share who are not counted yet, some in each transaction."""
+    """Count the listens of the people of one share who are not counted yet, of some people in each transaction."""
     with closing(open_database(part.url)) as second:
-        with second.read() as connection:
-            people = people_to_count(connection)
-        own = [person for person in people if person.user_key % part.share.shares == part.share.number]
+        people = second.rows(query("uncounted_people"), {"number": part.share.number, "shares": part.share.shares})
         cache = KeyCache()
-        for first in range(0, len(own), PEOPLE_AT_ONCE):
-            some = own[first : first + PEOPLE_AT_ONCE]
+        for first in range(0, len(people), PEOPLE_AT_ONCE):
+            some = people[first : first + PEOPLE_AT_ONCE]
             with second.write() as connection:
-                count_some(connection, cache, some)
-                rank_some(connection, cache, [person.user_key for person in some])
-            progress(first + len(some), len(own))
+                count_whole_histories(connection, cache, some)
+            progress(first + len(some), len(people))
 
 
 def _load_step(lake: Lake, second: Database, path: str, share: PeopleShare, now: datetime) -> None:

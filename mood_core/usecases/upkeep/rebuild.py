@@ -11,6 +11,7 @@ from mood_core.lake.schema import FORGOTTEN
 from mood_core.store.engine.database import Database
 from mood_core.store.loading.forgotten_rows import all_tombstones
 from mood_core.store.locks.named_locks import NamedLock, named_lock
+from mood_core.store.upkeep import second_schema
 from mood_core.usecases.batches import Batches
 from mood_core.usecases.personal_files import NO_FILES, PersonalFiles
 from mood_core.usecases.remove_rows import clean_lake
@@ -77,6 +78,17 @@ def rebuild(
         if any(path.startswith(f"{FORGOTTEN.name}/") for path in skipped):  # SQL still has the rows of those files
             batches.add(FORGOTTEN, all_tombstones(database), now=now)
     return RebuildReport(files, rows, lost)
+
+
+def cancel_rebuild(database: Database) -> bool:
+    """Remove what an interrupted rebuild has loaded; False if there is none, as always on SQLite.
+
+    Raises:
+        StoreBusy: A rebuild runs, or another process is rewriting the lake.
+        StoreError: The database fails.
+    """
+    with named_lock(database, NamedLock.UPKEEP):
+        return second_schema.discard(database)
 
 
 def _sentence(lost: list[Finding]) -> str:
