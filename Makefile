@@ -9,7 +9,8 @@ PYTEST := pytest -n 3 --dist loadfile --no-loadscope-reorder
 SQLITE_SQL := $(wildcard sql/schema/*.sqlite.sql sql/migrations/*.sqlite.sql sql/settings/*.sqlite.sql sql/views/*.sqlite.sql sql/queries/*.sqlite.sql)
 OTHER_SQL := $(filter-out $(SQLITE_SQL),$(wildcard sql/schema/*.sql sql/migrations/*.sql sql/settings/*.sql sql/queries/*.sql sql/views/*.sql sql/roles/*.sql sql/facts/*.sql sql/export/*.sql sql/shown/*.sql sql/examples/*.sql))
 YAML := $(wildcard prefect.yaml .pre-commit-config.yaml .github/*.yml .github/*/*.yml)
-unexport VIRTUAL_ENV
+# Python compiles .venv once: without its cache, each process would compile Prefect again, which takes seconds.
+unexport VIRTUAL_ENV PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
 
 .PHONY: help setup setup-spark demo test test-slow check lint-sql lint-yaml docs coverage audit bench screenshots clean

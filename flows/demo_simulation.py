@@ -25,7 +25,7 @@ from standin.world import iso
 STEP = timedelta(hours=2)
 """The time between two looks at who has to be pulled."""
 
-PULLED_DAYS = 14
+PULLED_DAYS = 3
 """The newest days are pulled like those of a real account. Days before them are stored at once: that saves time."""
 
 _PULL_FROM, _PULL_WITH = 25, 8

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from uuid import UUID
 
 from prefect import get_run_logger
@@ -13,16 +14,18 @@ WORTH_SHOWING = 200
 """The smallest number of items with a progress artifact: less is done within seconds."""
 
 _STEP = 5.0
+_EVERY_S = 1.0  # each step is a call of the server, which takes as long as many items
 
 
 class ProgressArtifact:
-    """A progress callback that shows every 5 %, for at least :data:`WORTH_SHOWING` items."""
+    """A progress callback that shows every 5 %, at most once a second, for at least :data:`WORTH_SHOWING` items."""
 
     def __init__(self, key: str, description: str) -> None:
         self._key = key
         self._description = description
         self._artifact: UUID | None = None
         self._shown = 0.0
+        self._next_at = 0.0
         self._what = ""
 
     def __call__(self, done: int, of: int) -> None:
@@ -30,7 +33,9 @@ class ProgressArtifact:
         percent = 100.0 * done / max(of, 1)
         if of < WORTH_SHOWING or percent - self._shown < _STEP or (self._artifact is None and done >= of):
             return
-        self._shown = percent
+        if time.monotonic() < self._next_at and done < of:
+            return
+        self._shown, self._next_at = percent, time.monotonic() + _EVERY_S
         get_run_logger().info("%s: %d of %d", self._description, done, of)
         if_possible(lambda: self._show(percent), for_s=0)  # no retries: the next step shows it
 

@@ -48,7 +48,7 @@ def command(context: click.Context, days: int, listeners: int, seed: int, home: 
     """Run the whole pipeline with simulated listeners, without an account and without the internet.
 
     Starts a stand-in for Spotify and ReccoBeats on this machine and connects simulated listeners to it. The listens of
-    the last two weeks are pulled, those of earlier days are stored at once. Then it runs the nightly flow under
+    the last three days are pulled, those of earlier days are stored at once. Then it runs the nightly flow under
     Prefect: listens, audio features, moods, Parquet, SQL. A second demo adds only new data.
 
     \b
@@ -59,7 +59,8 @@ def command(context: click.Context, days: int, listeners: int, seed: int, home: 
     """
     home = absolute(home)
     _introduce(days, listeners, home)
-    with _progress() as progress, prefect_runtime(home, verbose=context.obj["verbose"]) as runtime:
+    verbose = context.obj["verbose"]
+    with _progress() as progress, prefect_runtime(home, verbose=verbose, pages=False) as runtime:
         # Prefect's server starts in the background.
         from flows.demo_simulation import point_settings_at, simulate_days
         from standin import StandIn
@@ -68,6 +69,8 @@ def command(context: click.Context, days: int, listeners: int, seed: int, home: 
             point_settings_at(standin, home)
             simulate_days(standin, days, lambda day, share: progress("pulling listens", day, share))
             progress("starting Prefect", "", 1.0)
+            import flows.run_nightly  # noqa: F401 - the server starts meanwhile
+
             runtime.wait_until_ready()
             progress("running the nightly flow", "", 1.0)
             report = run_nightly_flow(runtime)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import TypeVar
 
 import httpx
 from prefect.client.orchestration import get_client
+from prefect.context import SettingsContext, get_settings_context
 from prefect.exceptions import PrefectHTTPStatusError
 from prefect.logging import get_logger
 from prefect.runtime import deployment
-from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
 from mood_core.errors import Unavailable
@@ -43,8 +44,7 @@ def with_retries(call: Callable[[], Answer], *, for_s: float | None = None) -> A
         reraise=True,
     )
     try:
-        # The retries of Prefect's client are off: the two would multiply.
-        with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}):
+        with _client_without_retries():
             return retrying(call)
     except Exception as error:
         if not is_unavailable(error):
@@ -86,6 +86,16 @@ def is_unavailable(error: BaseException) -> bool:
         return True
     # A client that checks the server's version first wraps the error.
     return isinstance(error, RuntimeError) and isinstance(error.__cause__, httpx.TransportError)
+
+
+def _client_without_retries() -> AbstractContextManager[SettingsContext]:
+    """Turn the retries of Prefect's client off: the two would multiply.
+
+    Prefect's ``temporary_settings`` validates all settings again, which takes longer than most calls.
+    """
+    context = get_settings_context()
+    client = context.settings.client.model_copy(update={"max_retries": 0})
+    return SettingsContext(profile=context.profile, settings=context.settings.model_copy(update={"client": client}))
 
 
 def _hello() -> bool:

@@ -23,6 +23,13 @@ _RECORDING_S = 10.0
 _DATABASES = ("PREFECT_API_DATABASE_CONNECTION_URL", "PREFECT_SERVER_DATABASE_CONNECTION_URL")
 _POLL_S = 0.1
 
+_WITHOUT_PAGES = {
+    "PREFECT__SERVER_EPHEMERAL": "1",  # as for the temporary servers that Prefect starts itself
+    "PREFECT_API_BLOCKS_REGISTER_ON_START": "false",
+    "PREFECT_MEMOIZE_BLOCK_AUTO_REGISTRATION": "false",  # otherwise a later server would register none either
+}
+"""Settings of a server without UI, schedules and types of blocks: it starts in 1 s less."""
+
 
 class PrefectRuntime:
     """The Prefect server to run flows on; ``server`` is moodlog's own, None for a configured server."""
@@ -80,12 +87,14 @@ def prefect_runtime(
     port: int | None = None,
     own: bool = False,
     strict: bool = False,
+    pages: bool = True,
     say: Callable[[str], None] = lambda _: None,
 ) -> Iterator[PrefectRuntime]:
     """A server to run flows on within the context; wait until it is ready.
 
     The server of ``PREFECT_API_URL`` or of the active Prefect profile, otherwise moodlog's own with its history in
-    ``home/prefect``: ``port``, ``own``, ``strict`` and ``say`` are parameters of ``local_server``.
+    ``home/prefect``: ``port``, ``own``, ``strict`` and ``say`` are parameters of ``local_server``. Without ``pages`` a
+    new server has no UI and no scheduler.
 
     Raises:
         ConfigError: ``home`` cannot be created, the server's folder in it belongs to another user, or the environment
@@ -100,6 +109,8 @@ def prefect_runtime(
         return
     _refuse_database_of_another_server()
     make_home(home)
+    if not pages:
+        os.environ.update(_WITHOUT_PAGES)
     with local_server(home / "prefect", port=port, own=own, strict=strict, say=say) as server:
         os.environ.update(server.client_environment)
         yield PrefectRuntime(server)

@@ -13,6 +13,7 @@ from flows.server.find_server import HOST
 from flows.server.guard import guarded
 from flows.server.health_route import FILE, with_health
 from flows.server.log_privacy import hide_addresses
+from flows.server.new_history import create_history
 
 
 def main() -> None:
@@ -21,6 +22,7 @@ def main() -> None:
     threading.Thread(target=_end_with_parent, args=(parent,), daemon=True).start()
     os.umask(0o077)  # the database names people
     hide_addresses()
+    create_history(home)
     import uvicorn
     from prefect.server.api.server import create_app
 

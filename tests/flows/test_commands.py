@@ -150,6 +150,8 @@ def test_the_demo_ends_with_moods_and_a_second_one_adds_only_what_is_new(home: P
         days = database.execute("SELECT count(DISTINCT local_day) FROM mood_history").fetchone()[0]
     assert labelled > len(before) / 2
     assert days >= 2
+    # The demo's server registers no types of blocks; a note that it did would keep `moodlog serve` from doing so.
+    assert not (place / "prefect" / "memo_store.toml").exists()
     summary = next(line for line in first.stdout.splitlines() if line.startswith("Completed: 2 people"))
     assert str(len(before)) in summary.replace("\u202f", "")
     pasted = next(line for line in first.stdout.splitlines() if line.endswith("--by weekday"))

@@ -236,3 +236,24 @@ def test_long_work_shows_how_far_it_is(server: str) -> None:
     (much,) = _artifacts("moodlog-much")
     assert (much.type, float(much.data), much.description) == ("progress", 100.0, "Things done")
     assert _artifacts("moodlog-little") == []
+
+
+def test_fast_work_asks_the_server_only_at_its_begin_and_end(server: str) -> None:
+    from prefect import flow
+    from prefect.client.orchestration import get_client
+    from prefect.logging.handlers import APILogHandler
+
+    from flows.progress import ProgressArtifact
+
+    @flow(persist_result=False)
+    def work() -> None:
+        shown = ProgressArtifact("moodlog-fast", "Fast things done")
+        for done in range(1, 401):
+            shown(done, 400)
+
+    work()
+    APILogHandler().flush()
+    with get_client(sync_client=True) as client:
+        logs = [log.message for log in client.read_logs(limit=200) if log.message.startswith("Fast things done")]
+    assert {"Fast things done: 20 of 400", "Fast things done: 400 of 400"} <= set(logs)
+    assert len(logs) < 10

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import httpx
 import pytest
 from prefect.exceptions import PrefectHTTPStatusError
+from prefect.settings import PREFECT_CLIENT_MAX_RETRIES
 
 from flows.server.retries import if_possible, is_unavailable, with_retries
 from mood_core.errors import Unavailable
@@ -28,6 +29,12 @@ def _status(code: int) -> PrefectHTTPStatusError:
 
 def test_a_call_is_repeated_until_the_server_answers() -> None:
     assert with_retries(_answers_after([httpx.ConnectError("refused"), _status(503)])) == "here"
+
+
+def test_the_retries_of_prefects_client_do_not_multiply_these() -> None:
+    given = PREFECT_CLIENT_MAX_RETRIES.value()
+    assert with_retries(PREFECT_CLIENT_MAX_RETRIES.value) == 0
+    assert PREFECT_CLIENT_MAX_RETRIES.value() == given > 0
 
 
 def test_a_server_that_stays_away_is_named_and_what_the_run_can_do_without_is_left() -> None:
