@@ -163,7 +163,7 @@ def open_parquet(path: str, source: pa.NativeFile, digest: str, byte_count: int)
     Raises:
         BatchCorrupt: It is not Parquet, not from moodlog, has another schema version, or was renamed.
     """
-    with _readable(path):
+    with readable(path):
         parquet = pq.ParquetFile(source, page_checksum_verification=True)
         found = parquet.schema_arrow.metadata or {}
         metadata = {key.decode(): value.decode() for key, value in found.items()}
@@ -176,7 +176,7 @@ def tables_of(file: BatchFile, parquet: pq.ParquetFile, chunk: int) -> Iterator[
     Raises:
         BatchCorrupt: A page is damaged, or rows do not match the dataset.
     """
-    with _readable(file.path):
+    with readable(file.path):
         for batch in parquet.iter_batches(chunk):
             yield conform(DATASETS[file.dataset], pa.Table.from_batches([batch]), is_sorted=True)
 
@@ -187,7 +187,7 @@ def listed(path: str, source: pa.NativeFile, name: str) -> tuple[str, ...]:
     Raises:
         BatchCorrupt: It is not a Parquet file.
     """
-    with _readable(path):
+    with readable(path):
         metadata = pq.ParquetFile(source).schema_arrow.metadata or {}
     return tuple(filter(None, metadata.get(f"{_META}{name}".encode(), b"").decode().split(",")))
 
@@ -199,7 +199,7 @@ def people_in(path: str, source: pa.NativeFile) -> set[str]:
         BatchCorrupt: It is not a Parquet file, or a page is damaged.
     """
     found: set[str] = set()
-    with _readable(path):
+    with readable(path):
         parquet = pq.ParquetFile(source, page_checksum_verification=True)
         if "user_id" in parquet.schema_arrow.names:
             for batch in parquet.iter_batches(_PEOPLE_CHUNK, columns=["user_id"]):
@@ -208,7 +208,8 @@ def people_in(path: str, source: pa.NativeFile) -> set[str]:
 
 
 @contextmanager
-def _readable(path: str) -> Iterator[None]:
+def readable(path: str) -> Iterator[None]:
+    """Report whatever PyArrow finds wrong with the file at ``path`` as :class:`BatchCorrupt`."""
     try:
         yield
     except BatchCorrupt as error:

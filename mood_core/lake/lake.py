@@ -9,6 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 from pyarrow import fs
 
 from mood_core.errors import BatchCorrupt, ConfigError, StoreError
@@ -21,6 +22,7 @@ from mood_core.lake.batch_files import (
     listed,
     open_parquet,
     people_in,
+    readable,
     tables_of,
 )
 from mood_core.lake.exchange import exchange_locally
@@ -124,6 +126,18 @@ class Lake:
             for each in old:
                 self.remove(each)
         return made
+
+    @contextmanager
+    def opened(self, path: str) -> Iterator[pq.ParquetFile]:
+        """The file at ``path``, to read some of its columns and rows; its digest is not checked.
+
+        Raises:
+            BatchCorrupt: The file is missing or cannot be read.
+        """
+        with self._reading(path) as source:
+            with readable(path):
+                parquet = pq.ParquetFile(source, page_checksum_verification=True)
+            yield parquet
 
     def copy(self, path: str, folder: Path) -> int:
         """Copy the file at ``path`` to the same path below the local ``folder``; returns its size in bytes.

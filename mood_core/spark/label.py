@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
@@ -23,15 +23,17 @@ from mood_core.classifier.label_rows import label_batches
 from mood_core.classifier.loading import RuntimeChoice
 from mood_core.classifier.model_card import read_card
 from mood_core.classifier.scoring import loaded_once
-from mood_core.lake import Lake
-from mood_core.lake.schema import AUDIO_FEATURES, MOODS, TRACKS
+from mood_core.lake import Lake, open_lake
+from mood_core.spark.parts import Part, parts_to_label
 from mood_core.spark.session import SHORT_JAVA, spark_session
-from mood_core.spark.tables import create_view, loaded_paths
+from mood_core.spark.tables import lake_url
 from mood_core.store.engine.database import Database
-from mood_core.store.engine.sql_files import sql_file
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark import RDD, SparkContext
+    from pyspark.sql import SparkSession
+
+    _Row = tuple[bytes, int]
 
 _MOST_AHEAD = 16
 """Partitions that wait for the driver at most: a partition of a large file has a million labels, 60 MB."""
@@ -67,32 +69,24 @@ def labelled_by_spark(
     version = read_card(model).model_version
     with spark_session(master, SHORT_JAVA) as spark, tempfile.TemporaryDirectory(prefix="moodlog-model-") as folder:
         sent = _send(spark, model, runtime, Path(folder))
-        create_view(spark, lake, AUDIO_FEATURES.name, loaded_paths(lake, database, AUDIO_FEATURES.name))
-        create_view(spark, lake, TRACKS.name, loaded_paths(lake, database, TRACKS.name))
-        labels = [path for path in loaded_paths(lake, database, MOODS.name) if version in lake.model_versions(path)]
-        create_view(spark, lake, MOODS.name, labels)
-        moods = spark.table(MOODS.name)
-        moods.where(moods.model_version == version).createOrReplaceTempView("labelled")
-        features = spark.sql(sql_file("spark", "features_to_label").statement)
-        packed = features.mapInArrow(
-            partial(pack_labels, model=sent, labelled_at=labelled_at), "labels binary, read bigint"
-        )
-        for row in _rows(spark, packed):
-            yield pa.ipc.open_stream(row.labels).read_all(), row.read
+        parts = parts_to_label(spark, lake, database, version)
+        label = partial(label_parts, url=lake_url(lake), model=sent, labelled_at=labelled_at)
+        for labels, read in _rows(spark.sparkContext, parts.mapPartitions(label)):
+            yield pa.ipc.open_stream(labels).read_all(), read
 
 
-def pack_labels(
-    batches: Iterable[pa.RecordBatch], *, model: SentModel, labelled_at: datetime
-) -> Iterator[pa.RecordBatch]:
-    """Label batches of features on a worker: a row for each, with its labels as a stream and its number of tracks."""
-    judge = loaded_once(model.folder, model.runtime)
-    for batch in batches:
-        for labels in label_batches([batch], judge, labelled_at=labelled_at):
-            sink = pa.BufferOutputStream()
-            with pa.ipc.new_stream(sink, labels.schema) as stream:
-                stream.write_batch(labels)
-            columns = [pa.array([sink.getvalue().to_pybytes()], pa.binary()), pa.array([batch.num_rows], pa.int64())]
-            yield pa.RecordBatch.from_arrays(columns, ["labels", "read"])
+def label_parts(
+    parts: Iterable[Part], *, url: str, model: SentModel, labelled_at: datetime
+) -> Iterator[tuple[bytes, int]]:
+    """Label ``parts`` of the lake at ``url`` on a worker: streams of labels, each with its number of tracks."""
+    lake, judge = open_lake(url), loaded_once(model.folder, model.runtime)
+    for part in parts:
+        for batch in part.features(lake):
+            for labels in label_batches([batch], judge, labelled_at=labelled_at):
+                sink = pa.BufferOutputStream()
+                with pa.ipc.new_stream(sink, labels.schema) as stream:
+                    stream.write_batch(labels)
+                yield sink.getvalue().to_pybytes(), batch.num_rows
 
 
 def _send(spark: SparkSession, model: Path, runtime: RuntimeChoice, folder: Path) -> SentModel:
@@ -102,16 +96,14 @@ def _send(spark: SparkSession, model: Path, runtime: RuntimeChoice, folder: Path
     return SentModel(name, runtime)
 
 
-def _rows(spark: SparkSession, frame: DataFrame) -> Iterator[Any]:
-    """The rows of ``frame``, partition by partition, while the next ones are computed."""
-    context = spark.sparkContext
+def _rows(context: SparkContext, rows: RDD[_Row]) -> Iterator[_Row]:
+    """The ``rows``, partition by partition, while the next ones are computed."""
     ahead = min(context.defaultParallelism + 1, _MOST_AHEAD)
     with ThreadPoolExecutor(ahead) as threads:
         try:
-            rdd = frame.rdd
-            waiting: deque[Future[list[Any]]] = deque()
-            for number in range(rdd.getNumPartitions()):
-                waiting.append(threads.submit(context.runJob, rdd, list, [number]))
+            waiting: deque[Future[list[_Row]]] = deque()
+            for number in range(rows.getNumPartitions()):
+                waiting.append(threads.submit(context.runJob, rows, list, [number]))
                 if len(waiting) > ahead:
                     yield from waiting.popleft().result()
             while waiting:

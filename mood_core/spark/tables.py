@@ -28,6 +28,11 @@ def loaded_paths(lake: Lake, database: Database, dataset: str) -> list[str]:
     return [path for path in lake.paths(dataset) if path in ledger]
 
 
+def lake_url(lake: Lake) -> str:
+    """Where a worker opens ``lake``."""
+    return lake.root if lake.is_local else f"s3://{lake.root}"
+
+
 def create_view(spark: SparkSession, lake: Lake, dataset: str, paths: Sequence[str], name: str = "") -> None:
     """Make the files at ``paths`` a temporary view, by default with the name of the dataset.
 
@@ -67,7 +72,7 @@ def _from_s3(spark: SparkSession, lake: Lake, dataset: str, paths: Sequence[str]
 
     schema = spark_schema(dataset).append(pa.field("batch", pa.string()))
     slices = spark.sparkContext.parallelize([(path,) for path in paths], min(len(paths), _MOST_TASKS))
-    read = partial(read_files, url=f"s3://{lake.root}", schema=schema)
+    read = partial(read_files, url=lake_url(lake), schema=schema)
     return spark.createDataFrame(slices, "path string").mapInArrow(read, from_arrow_schema(schema))
 
 

@@ -27,6 +27,10 @@ LEFT JOIN audio_features AS f ON t.track_key = f.track_key
 LEFT JOIN sources AS s ON f.source_key = s.source_key
 WHERE t.track_id = ANY(:ids);
 
+-- name: count_features
+-- The number of tracks with exact features.
+SELECT count(*) FROM audio_features;
+
 -- name: tracks_for_audio
 -- Every track, with whether it has exact and estimated features.
 SELECT

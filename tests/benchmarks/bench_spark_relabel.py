@@ -1,7 +1,8 @@
 """``moodlog relabel`` in one process and by Spark on one and two cores: CPU, time, and whether the labels are the same.
 
-``python -m tests.benchmarks.bench_spark_relabel [TRACKS]`` (1,000,000 unless given) on SQLite. CPU seconds are those of
-all processes, Java's too. Needs the extra spark, Java and Linux.
+``python -m tests.benchmarks.bench_spark_relabel [TRACKS] [FOLDER]`` (1,000,000 unless given) on SQLite. FOLDER keeps the
+features, so that a second run measures at once. CPU seconds are those of all processes, Java's too. Needs the extra
+spark, Java and Linux.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from mood_core.domain.records import FEATURES
 from mood_core.lake.schema import AUDIO_FEATURES
 from mood_core.settings import Settings
 from tests.benchmarks.bench_store_load import say
-from tests.sealed import run_sealed
+from tests.sealed import given_path, run_sealed
 from tests.spark.lakes import LABELS, command, name
 from tests.store_data import NOW
 
@@ -36,12 +37,13 @@ _FILE = 1_000_000
 _SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER: Java's process is then waited for here, and its CPU counted
 
 
-def main(tracks: int) -> None:
+def main(tracks: int, given: Path | None) -> None:
     """Label the same features by each engine, on a copy of the home."""
     adopt_orphans()
-    with tempfile.TemporaryDirectory() as folder:
-        kept = Path(folder) / "kept"
-        _fill(kept, tracks)
+    with tempfile.TemporaryDirectory(dir=given) as folder:
+        kept = (given or Path(folder)) / f"tracks-{tracks}"
+        if not kept.exists():
+            _fill(kept, tracks)
         say(f"{tracks} tracks, SQLite:")
         first = None
         for engine, *options in (
@@ -110,8 +112,11 @@ def _fill(home: Path, tracks: int) -> None:
 
 
 def start() -> None:
-    """Take the number from the command line."""
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000)
+    """Take the number and the folder from the command line."""
+    folder = given_path(sys.argv[2]) if len(sys.argv) > 2 else None
+    if folder:
+        folder.mkdir(parents=True, exist_ok=True)
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000, folder)
 
 
 if __name__ == "__main__":
