@@ -1,8 +1,8 @@
 """``moodlog relabel`` in one process and by Spark on one and two cores: CPU, time, and whether the labels are the same.
 
-``python -m tests.benchmarks.bench_spark_relabel [TRACKS] [FOLDER]`` (1,000,000 unless given) on SQLite. FOLDER keeps the
-features, so that a second run measures at once. CPU seconds are those of all processes, Java's too. Needs the extra
-spark, Java and Linux.
+``python -m tests.benchmarks.bench_spark_relabel [TRACKS] [FOLDER]`` (1,000,000 unless given) on SQLite. FOLDER keeps
+the features, so that a second run measures at once. CPU seconds are those of all processes, Java's too. Needs the
+extra spark, Java and Linux.
 """
 
 from __future__ import annotations
