@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from itertools import repeat
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -24,8 +25,9 @@ NO_MOOD = len(MOODS)
 _PLACES = {mood: at for at, mood in enumerate(MOODS)}
 
 _WEEK_H = 168
-_NUMBERS = ("uncertain", "valence", "energy", "duration_ms", "artists_place", "label_place")
+_NUMBERS = ("uncertain", "valence", "energy", "duration_ms")
 _ORIGIN = ("label_source", "feature_source", "model_version", "unlabelled_reason")
+_LABEL = ("track", "artists", "mood", *(f"p_{mood.lower()}" for mood in MOODS), "mood_set", "label_source")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,7 +37,8 @@ class TrackArrays:
     ``rows`` are those of the statement ``report_tracks``; ``moods`` (m,): indices of moods, or :data:`NO_MOOD`;
     ``by_model`` (m,): whether a model gave the label; ``chances`` (m, 4): the probabilities of the moods; ``numbers``:
     other columns (m,), NULL is NaN; ``origins``: the different :data:`_ORIGIN` of the tracks; ``origin`` (m,): the
-    index of each track's.
+    index of each track's; ``artists`` and ``label`` (m,): the group of tracks with the same artists, and with the same
+    names and the same label; ``one_of_artists`` and ``one_of_label``: the index of one track of each group.
     """
 
     rows: Sequence[Row[Any]]
@@ -45,6 +48,8 @@ class TrackArrays:
     numbers: dict[str, NDArray[np.float64]]
     origins: list[tuple[str | None, ...]]
     origin: NDArray[np.int64]
+    artists: NDArray[np.int64]
+    one_of_artists: NDArray[np.int64]
     label: NDArray[np.int64]
     one_of_label: NDArray[np.int64]
 
@@ -94,22 +99,33 @@ def _known(result: Result[Any]) -> TrackArrays:
     columns = dict(zip(result.keys(), zip(*rows, strict=True) if rows else repeat(()), strict=False))
     origins = list(zip(*(columns[name] for name in _ORIGIN), strict=True))
     place = {origin: at for at, origin in enumerate(dict.fromkeys(origins))}
-    numbers = {name: np.array(columns[name], np.float64) for name in _NUMBERS}
     moods = np.array([_PLACES.get(mood, NO_MOOD) for mood in columns["mood"]], np.int64)
     by_person = np.array([source == "person" for source in columns["label_source"]], np.bool_)
     chances = np.array([columns[f"p_{mood.lower()}"] for mood in MOODS], np.float64).T
-    labels, one_of_each = np.unique(numbers["label_place"], return_index=True)
     return TrackArrays(
         rows,
         moods,
         (moods < NO_MOOD) & ~by_person,
         np.nan_to_num(chances),
-        numbers,
+        {name: np.array(columns[name], np.float64) for name in _NUMBERS},
         list(place),
         np.array([place[origin] for origin in origins], np.int64),
-        np.searchsorted(labels, numbers["label_place"]),
-        one_of_each,
+        *_groups(list(zip(columns["artists"], strict=True))),
+        *_groups(list(zip(*(columns[name] for name in _LABEL), strict=True))),
     )
+
+
+def _groups(keys: Sequence[tuple[Any, ...]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The group of each of ``keys``, groups in the order of their first two texts, and the index of one key of each.
+
+    Not ranked in SQL, which sorts all columns twice for that.
+    """
+    one_of_each: dict[tuple[Any, ...], int] = {}
+    for at, key in enumerate(keys):
+        one_of_each.setdefault(key, at)
+    ordered = sorted(one_of_each, key=itemgetter(slice(2)))
+    place = {key: at for at, key in enumerate(ordered)}
+    return np.array([place[key] for key in keys], np.int64), np.array([one_of_each[key] for key in ordered], np.int64)
 
 
 def _numbers(connection: Connection, user_id: str, span: tuple[int, int] | None) -> list[NDArray[np.int64]]:

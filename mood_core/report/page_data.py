@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Row
 
 from mood_core.domain.records import from_ms
 from mood_core.errors import InputError
@@ -24,6 +24,7 @@ from mood_core.store.queries.selection import check_days
 MOST_PEOPLE = 12
 """Maximum number of people on a page."""
 
+_PLAIN = frozenset({int, str, type(None)})
 _TRAILING = ((30, "Last 30 days"), (90, "Last 90 days"), (365, "Last 365 days"))
 
 
@@ -72,8 +73,8 @@ def _person(database: Database, account: Account, first_day: date | None, last_d
             "last": str(last_day or "9999-12-31"),
         }
         listens = read_listen_arrays(connection, account.user_id, account.timezone)
-        days = page_rows(connection, "page_days", span)
-        periods = _periods([row["day"] for row in days], first_day, last_day)
+        days = connection.execute(query("page_days"), span).all()
+        periods = _periods([str(row.day) for row in (days[:1] + days[-1:])], first_day, last_day)
         return {
             "user_id": account.user_id,
             "name": account.display_name,
@@ -120,7 +121,7 @@ def page_rows(connection: Connection, name: str, values: dict[str, str]) -> list
 
 def plain_rows(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """``rows`` as values for JSON."""
-    return [{column: _plain(value) for column, value in row.items()} for row in rows]
+    return [{name: one if type(one) in _PLAIN else _plain(one) for name, one in row.items()} for row in rows]
 
 
 def local_gap(row: dict[str, Any], zone: ZoneInfo) -> dict[str, str | bool]:
@@ -146,20 +147,19 @@ def _periods(days: list[str], first_day: date | None, last_day: date | None) -> 
     return [("All", first, last), *trailing, *(by_year if len(years) > 1 else [])]
 
 
-def _by_day(rows: list[dict[str, Any]]) -> dict[str, dict[str, int]]:
+def _by_day(rows: Sequence[Row[Any]]) -> dict[str, dict[str, int]]:
     days: dict[str, dict[str, int]] = {}
-    for row in rows:
-        days.setdefault(row["day"], {})[row["mood"][0]] = row["listens"]
+    for day, mood, listens, _, _ in rows:
+        days.setdefault(str(day), {})[mood[0]] = listens
     return days
 
 
-def _intervals(rows: list[dict[str, Any]]) -> dict[str, dict[str, list[int]]]:
+def _intervals(rows: Sequence[Row[Any]]) -> dict[str, dict[str, list[int]]]:
     """The 90% interval of each mood's share in %, by day and mood."""
     days: dict[str, dict[str, list[int]]] = {}
-    for row in rows:
-        if row["share_low"] is not None:
-            ends = [round(100 * row["share_low"]), round(100 * row["share_high"])]
-            days.setdefault(row["day"], {})[row["mood"][0]] = ends
+    for day, mood, _, low, high in rows:
+        if low is not None:
+            days.setdefault(str(day), {})[mood[0]] = [round(100 * low), round(100 * high)]
     return days
 
 

@@ -125,13 +125,12 @@ def _tracks(listens: ListenArrays) -> Answer:
 
 
 def _artists(listens: ListenArrays) -> Answer:
-    counts, places = listens.counts(), listens.known.numbers["artists_place"].astype(np.int64)
-    _, one_of_each = np.unique(places, return_index=True)
+    counts, known = listens.counts(), listens.known
     found: Answer = []
     for mood in range(len(ALL_MOODS)):
-        sums = np.bincount(places, np.where(listens.known.moods == mood, counts, 0))[1:]
+        sums = np.bincount(known.artists, np.where(known.moods == mood, counts, 0))
         for at in _most(sums):
-            row = listens.known.rows[one_of_each[at]]
+            row = known.rows[known.one_of_artists[at]]
             found.append({"mood": ALL_MOODS[mood], "artists": row.artists, "listens": int(sums[at])})
     return found
 

@@ -11,7 +11,7 @@ INNER JOIN listens AS l ON u.user_key = l.user_key
 WHERE /* span: l.played_at_ms >= :since AND l.played_at_ms < :end AND */ u.user_id = :user;
 
 -- name: report_tracks
--- What is known of some tracks of a person, by id. The places order and group artists and labels as a page query does.
+-- What is known of some tracks of a person, by id.
 SELECT
     x.track_key,
     x.track_id,
@@ -30,11 +30,7 @@ SELECT
     x.label_source,
     f.valence,
     f.energy,
-    k.duration_ms,
-    dense_rank() OVER (ORDER BY x.artists) AS artists_place,
-    dense_rank() OVER (
-        ORDER BY x.track, x.artists, x.mood, x.p_calm, x.p_energetic, x.p_happy, x.p_sad, x.mood_set, x.label_source
-    ) AS label_place
+    k.duration_ms
 FROM (
     SELECT
         t.track_key,
