@@ -24,18 +24,28 @@ Rows = Callable[[], Iterator[pa.Table]]
 """Reads the rows of one part from the first one, in tables of limited size; at least one table, which may be empty."""
 
 
+_as_text = json.JSONEncoder(ensure_ascii=False, default=str).encode
+
+
 def _json(rows: Rows, target: IO[bytes]) -> int:
     """Write one array with an object on each line; returns the number of rows."""
-    # Not indented: json's encoder in C cannot indent, and the one in Python takes five times as long.
-    as_text = json.JSONEncoder(ensure_ascii=False, default=str).encode
     count = 0
     for table in rows():
         if table.num_rows:
-            lines = ",\n".join(map(as_text, table.to_pylist()))
-            target.write(f"{',' if count else '['}\n{lines}".encode())
+            target.write(f"{',' if count else '['}\n{_json_lines(table)}".encode())
             count += table.num_rows
     target.write(b"\n]\n" if count else b"[]\n")
     return count
+
+
+def _json_lines(table: pa.Table) -> str:
+    """An object on each line. Only different values of a column are encoded: half the time of encoding each row."""
+    members = []
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        coded = column.combine_chunks().dictionary_encode(null_encoding="encode")
+        texts = [f"{_as_text(name)}: {_as_text(value)}" for value in coded.dictionary.to_pylist()]
+        members.append(pa.array(texts, pa.string()).take(coded.indices))
+    return ",\n".join(f"{{{line}}}" for line in pc.binary_join_element_wise(*members, ", ").to_pylist())
 
 
 def _csv(rows: Rows, target: IO[bytes]) -> int:
@@ -136,7 +146,8 @@ def export_person(parts: Mapping[str, Rows], target: Path, kind: str) -> dict[st
 
 def _write_zip(parts: Mapping[str, Rows], path: Path, kind: str) -> dict[str, int]:
     counts = {}
-    with open_private(path) as file, ZipFile(file, "w", ZIP_DEFLATED) as zipped:
+    # The default level, 6, takes twice the time for files that are a fifth smaller.
+    with open_private(path) as file, ZipFile(file, "w", ZIP_DEFLATED, compresslevel=3) as zipped:
         for name, rows in parts.items():
             with zipped.open(f"{name}.{kind}", "w", force_zip64=True) as member:
                 counts[name] = FORMATS[kind](rows, member)
