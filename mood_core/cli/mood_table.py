@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from itertools import chain, islice
 from typing import Any
 
@@ -68,23 +69,24 @@ class _Layout:
         signs = [
             self._painted(f"{SIGNS[mood]:>{width}}", mood) for mood, width in zip(ALL_MOODS, self._widths, strict=True)
         ]
-        name = set_cell_size("person", self._name_cells)
-        return self._line(name, f"{self._title:{self._when_cells}}", " ".join(signs), "share")
+        return f"{set_cell_size('person', self._name_cells)}{self._when(self._title)}{' '.join(signs)} share"
 
     def rows(self, counts: Iterable[MoodCount]) -> Iterator[str]:
         """A line for each of ``counts``; there can be some 100,000."""
         names = {name: set_cell_size(shown, self._name_cells) for name, shown in self._names.items()}
-        whens = {when: f"{shown:{self._when_cells}}" for when, shown in self._periods.items()}
+        whens = {when: self._when(shown) for when, shown in self._periods.items()}
         unnamed, person = " " * self._name_cells, None
+        shares = cache(self._share)  # many days have the same counts
         for one in counts:
             is_named = not self._is_for_people or one.user_id != person
-            name = names[one.display_name] if is_named else unnamed
-            yield self._line(name, whens[one.period], self._numbers.format(*one.listens), self._bar(one.listens))
+            yield f"{names[one.display_name] if is_named else unnamed}{whens[one.period]}{shares(one.listens)}"
             person = one.user_id
 
-    def _line(self, name: str, when: str, numbers: str, share: str) -> str:
-        whens = f" {when}" if self._when_cells else ""
-        return f"{name}{whens} {numbers} {share}".rstrip()
+    def _when(self, shown: str) -> str:
+        return f" {shown:{self._when_cells}} " if self._when_cells else " "
+
+    def _share(self, listens: Sequence[int]) -> str:
+        return f"{self._numbers.format(*listens)} {self._bar(listens)}".rstrip()
 
     def _bar(self, listens: Sequence[int]) -> str:
         heard, cells, bar, each = 0, 0, "", self._bar_cells / max(sum(listens), 1)

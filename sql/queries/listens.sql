@@ -142,13 +142,32 @@ GROUP BY
     coalesce(s.source, 'none'),
     CASE WHEN p.track_key IS NULL THEN m.unlabelled_reason ELSE p.unlabelled_reason END;
 
--- name: mood_counts
--- Listens by person, period and mood, from the kept counts of days. A day is in days since 1970-01-01, a week is its
--- Monday, a month is the date of its first day, a weekday is 1 (Monday) to 7, and the period of a person is all time.
+-- name: day_counts
+-- Listens by person, local day in days since 1970-01-01, and mood.
 SELECT
     u.user_id,
     u.display_name,
-    /* day: m.day AS period, */
+    m.day AS period,
+    m.calm,
+    m.energetic,
+    m.happy,
+    m.sad,
+    m.unlabelled
+FROM _mood_days AS m
+INNER JOIN users AS u ON m.user_key = u.user_key
+WHERE
+    TRUE
+    /* user_ids: AND u.user_id = ANY(:user_ids) */
+    /* first: AND m.day >= :first */
+    /* last: AND m.day <= :last */;
+
+-- name: mood_counts
+-- Listens by person, longer period and mood, from the kept counts of days. A week is its Monday in days since
+-- 1970-01-01, a month is the date of its first day, a weekday is 1 (Monday) to 7, and the period of a person is all
+-- time.
+SELECT
+    u.user_id,
+    u.display_name,
     /* week: m.day - (m.day + 3) % 7 AS period, */
     /* month: CAST(date_trunc('month', DATE '1970-01-01' + m.day) AS DATE) AS period, */
     /* weekday: (m.day + 3) % 7 + 1 AS period, */

@@ -75,7 +75,9 @@ def mood_counts(database: Database, by: str, chosen: HistoryFilter) -> list[Mood
     """Listens by mood for each period of the kind ``by`` (one of :data:`GROUPINGS`): people by name, oldest first."""
     if by == "hour":
         return _by_hour(database, chosen)
-    rows = database.rows(query("mood_counts", by, *chosen.days()), chosen.days())
+    options = chosen.days()
+    asked = query("day_counts", *options) if by == "day" else query("mood_counts", by, *options)
+    rows = database.rows(asked, options)
     shown = lru_cache(maxsize=None)(_PERIODS[by])
     return _sorted(MoodCount(user_id, name, shown(period), tuple(numbers)) for user_id, name, period, *numbers in rows)
 
