@@ -24,8 +24,9 @@ from mood_core.resolvers.chain import ResolveReport
 from mood_core.store.locks.leases import owner_here
 from mood_core.store.queries.selection import Selection
 from mood_core.text.format import plural
+from mood_core.usecases.nightly.ending_permissions import Permission, ending_permissions, may_end_before
 from mood_core.usecases.nightly.label_tracks import LabelReport
-from mood_core.usecases.nightly.night_report import NightReport, Permission, ending_permissions, may_end_before
+from mood_core.usecases.nightly.night_report import NightReport
 from mood_core.usecases.nightly.pull_account import pull_leased
 from mood_core.usecases.nightly.pull_listens import PullOutcome
 from mood_core.usecases.stop_request import stop_requested

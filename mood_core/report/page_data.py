@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection
 
 from mood_core.domain.records import from_ms
 from mood_core.errors import InputError
@@ -147,14 +147,14 @@ def _periods(days: list[str], first_day: date | None, last_day: date | None) -> 
     return [("All", first, last), *trailing, *(by_year if len(years) > 1 else [])]
 
 
-def _by_day(rows: Sequence[Row[Any]]) -> dict[str, dict[str, int]]:
+def _by_day(rows: Sequence[Any]) -> dict[str, dict[str, int]]:
     days: dict[str, dict[str, int]] = {}
     for day, mood, listens, _, _ in rows:
         days.setdefault(str(day), {})[mood[0]] = listens
     return days
 
 
-def _intervals(rows: Sequence[Row[Any]]) -> dict[str, dict[str, list[int]]]:
+def _intervals(rows: Sequence[Any]) -> dict[str, dict[str, list[int]]]:
     """The 90% interval of each mood's share in %, by day and mood."""
     days: dict[str, dict[str, list[int]]] = {}
     for day, mood, _, low, high in rows:

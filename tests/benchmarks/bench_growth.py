@@ -42,8 +42,8 @@ from mood_core.store.queries.overview import coverage, coverage_by_person, gaps,
 from mood_core.store.queries.resolution_rows import ResolutionRows
 from mood_core.store.queries.token_rows import TokenRows
 from mood_core.usecases.batches import Batches
+from mood_core.usecases.nightly.ending_permissions import may_end_before
 from mood_core.usecases.nightly.find_silent_accounts import find_silent
-from mood_core.usecases.nightly.night_report import may_end_before
 from mood_core.usecases.upkeep.check_health import account_findings
 from mood_core.web.people import people_page
 from mood_core.web.read_day import read_day

@@ -25,8 +25,9 @@ from flows.commands.serve import served
 from flows.deployments import Deployment, read_deployments
 from flows.server.local_server import LocalServer
 from flows.server.setup import Change
+from mood_core.usecases.nightly.ending_permissions import Permission
 from mood_core.usecases.nightly.find_silent_accounts import Kind, Silence
-from mood_core.usecases.nightly.night_report import NightReport, Permission
+from mood_core.usecases.nightly.night_report import NightReport
 from mood_core.usecases.nightly.pull_listens import PullOutcome
 from tests.flows.deployed import (
     MOODLOG,

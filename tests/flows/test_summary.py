@@ -19,8 +19,9 @@ from mood_core.features.fetch_report import FetchReport, StoppedSource
 from mood_core.report.account_states import AccountState
 from mood_core.resolvers.chain import ResolveReport
 from mood_core.store.queries.accounts import Account
+from mood_core.usecases.nightly.ending_permissions import Permission, ending_permissions
 from mood_core.usecases.nightly.label_tracks import LabelReport
-from mood_core.usecases.nightly.night_report import NightReport, Permission, Verdict, ending_permissions
+from mood_core.usecases.nightly.night_report import NightReport, Verdict
 from mood_core.usecases.nightly.pull_listens import PullOutcome
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)

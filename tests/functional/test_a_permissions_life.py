@@ -12,7 +12,8 @@ from click.testing import CliRunner
 from flows.cli import main
 from mood_core.app.workspace import Workspace
 from mood_core.spotify.tokens import days_left
-from mood_core.usecases.nightly.night_report import NightReport, ending_permissions
+from mood_core.usecases.nightly.ending_permissions import ending_permissions
+from mood_core.usecases.nightly.night_report import NightReport
 from mood_core.usecases.nightly.pull_listens import PullListens
 from standin import StandIn
 from tests.conftest import NOW

@@ -17,7 +17,7 @@ from mood_core.store import Database
 from mood_core.store.queries.accounts import Account, Accounts
 from mood_core.store.queries.people_read import people_read
 from mood_core.usecases.batches import Batches
-from mood_core.usecases.nightly.night_report import ending_permissions, may_end_before
+from mood_core.usecases.nightly.ending_permissions import ending_permissions, may_end_before
 from mood_core.usecases.people.try_permissions import due_permissions
 from mood_core.usecases.upkeep import check_health
 from mood_core.usecases.upkeep.check_health import Level, account_findings

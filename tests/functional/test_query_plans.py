@@ -125,3 +125,11 @@ def test_no_run_reads_every_account_to_find_those_that_it_pulls(connection: Conn
 def test_the_durations_of_plays_are_read_for_some_tracks_alone(connection: Connection) -> None:
     steps = [step for step, _ in steps_of(connection, query("plays_by_length", "unlabelled").for_sqlite.text)]
     assert [step for step in steps if step.startswith("SCAN") and not _LIST.search(step)] == []
+
+
+def test_the_tracks_of_a_page_are_sorted_once_and_counts_of_days_are_not_grouped(connection: Connection) -> None:
+    sorts = {
+        name: [step for step, _ in steps_of(connection, query(name).for_sqlite.text) if "TEMP B-TREE" in step]
+        for name in ("report_tracks", "day_counts")
+    }
+    assert sorts == {"report_tracks": ["USE TEMP B-TREE FOR ORDER BY"], "day_counts": []}

@@ -3,27 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from enum import StrEnum
 
 from mood_core.errors import ReauthorisationNeeded
 from mood_core.features.fetch_report import FetchReport
 from mood_core.resolvers.chain import ResolveReport
-from mood_core.store.queries.accounts import Account
+from mood_core.usecases.nightly.ending_permissions import Permission
 from mood_core.usecases.nightly.label_tracks import LabelReport
 from mood_core.usecases.nightly.pull_listens import PullOutcome
 
 _TRY_AGAIN_LATER = 75
 _NAMED = 3
 _INCIDENT_FROM = 3
-
-WARN_DAYS = 30
-"""Days before a permission expires from which the summary warns."""
-
-_PERMISSION_DAYS = 180
-"""Six months are not shorter."""
 
 
 class Verdict(StrEnum):
@@ -32,32 +25,6 @@ class Verdict(StrEnum):
     COMPLETED = "Completed"
     DEGRADED = "Degraded"
     FAILED = "Failed"
-
-
-@dataclass(frozen=True, slots=True)
-class Permission:
-    """An account whose permission expires soon: ``days_left`` until then, or None if it has expired."""
-
-    user_id: str
-    display_name: str
-    days_left: int | None
-
-
-def may_end_before(now: datetime) -> datetime:
-    """Permissions that were given after this time end in more than 30 days."""
-    return now - timedelta(days=_PERMISSION_DAYS - WARN_DAYS - 1)
-
-
-def ending_permissions(accounts: Sequence[Account], days_left: Callable[[datetime], int]) -> list[Permission]:
-    """The permissions that expire within 30 days or have expired; ``days_left`` maps the time of consent to days."""
-    permissions = []
-    for account in accounts:
-        if account.state == "needs_reauthorisation":
-            permissions.append(Permission(account.user_id, account.display_name, None))
-        elif account.state == "active" and account.consented_at and days_left(account.consented_at) <= WARN_DAYS:
-            left = days_left(account.consented_at)
-            permissions.append(Permission(account.user_id, account.display_name, left))
-    return permissions
 
 
 @dataclass(slots=True)

@@ -13,7 +13,7 @@ from mood_core.errors import MoodlogError
 from mood_core.store.queries.accounts import MOST_COUNTED, Account, Accounts, people_counted
 from mood_core.text.format import plural
 from mood_core.text.names import name_key
-from mood_core.usecases.nightly.night_report import WARN_DAYS, may_end_before
+from mood_core.usecases.nightly.ending_permissions import WARN_DAYS, may_end_before
 
 _PULLED_WITHIN = timedelta(hours=26)
 _CLOCK_OK = timedelta(seconds=30)
