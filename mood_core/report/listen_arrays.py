@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from itertools import repeat
 from operator import itemgetter
@@ -59,7 +59,7 @@ class ListenArrays:
     """The n listens of one person in a period.
 
     ``days`` (n,): local days since 1970-01-01; ``hours`` (n,): local hours since Monday 0 h; ``tracks`` (n,): indices
-    of ``known``; ``ms_played`` (n,): -1 if it is not known.
+    of ``known``; ``ms_played`` (n,): -1 if it is not known; ``counts`` (m,): the number of listens of each known track.
     """
 
     days: NDArray[np.int64]
@@ -67,6 +67,10 @@ class ListenArrays:
     tracks: NDArray[np.int64]
     ms_played: NDArray[np.int64]
     known: TrackArrays
+    counts: NDArray[np.int64] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "counts", np.bincount(self.tracks, minlength=len(self.known.rows)))
 
     def between(self, first: date, last: date) -> ListenArrays:
         """The listens of the local days ``first`` to ``last``, both included."""
@@ -74,10 +78,6 @@ class ListenArrays:
         here = (self.days >= begin) & (self.days <= end)
         parts = {name: getattr(self, name)[here] for name in ("days", "hours", "tracks", "ms_played")}
         return replace(self, **parts)
-
-    def counts(self) -> NDArray[np.int64]:
-        """The number of listens of each known track."""
-        return np.bincount(self.tracks, minlength=len(self.known.rows))
 
 
 def read_listen_arrays(

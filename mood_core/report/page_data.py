@@ -74,7 +74,7 @@ def _person(database: Database, account: Account, first_day: date | None, last_d
         }
         listens = read_listen_arrays(connection, account.user_id, account.timezone)
         days = connection.execute(query("page_days"), span).all()
-        periods = _periods([str(row.day) for row in (days[:1] + days[-1:])], first_day, last_day)
+        periods = _periods([str(row.day) for row in (*days[:1], *days[-1:])], first_day, last_day)
         return {
             "user_id": account.user_id,
             "name": account.display_name,

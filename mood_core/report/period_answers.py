@@ -5,7 +5,7 @@ Each answer has the rows of the statement in ``sql/shown`` of the same name, whi
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,7 @@ _SHOWN = 8
 
 
 def _totals(listens: ListenArrays) -> Answer:
-    counts = listens.counts()
+    counts = listens.counts
     uncertain = listens.known.numbers["uncertain"]
     return [
         {
@@ -37,7 +37,7 @@ def _totals(listens: ListenArrays) -> Answer:
 
 
 def _shares(listens: ListenArrays) -> Answer:
-    counts, moods, chances = listens.counts(), listens.known.moods, listens.known.chances
+    counts, moods, chances = listens.counts, listens.known.moods, listens.known.chances
     labelled = moods < NO_MOOD
     if not counts[labelled].any():
         return []
@@ -74,7 +74,7 @@ def _map(listens: ListenArrays) -> Answer:
         cells[name] = np.floor(listens.known.numbers[name] * 20 + 0.5)
     on_it = (moods < NO_MOOD) & ~np.isnan(cells["valence"])
     keys = ((cells["valence"] * 100 + cells["energy"]) * len(ALL_MOODS))[on_it].astype(np.int64) + moods[on_it]
-    sums = np.bincount(keys, listens.counts()[on_it])
+    sums = np.bincount(keys, listens.counts[on_it])
     return [
         {
             "valence_cell": int(key) // len(ALL_MOODS) // 100,
@@ -103,7 +103,7 @@ def _sources(listens: ListenArrays) -> Answer:
 
 def _by_origin(listens: ListenArrays, *, labelled: bool) -> dict[tuple[str | None, ...], int]:
     """The listens with or without a label by the origin of the label, or the reason why they have no label."""
-    sums = np.bincount(listens.known.origin, listens.counts(), minlength=len(listens.known.origins))
+    sums = np.bincount(listens.known.origin, listens.counts, minlength=len(listens.known.origins))
     return {
         origin: int(count)
         for origin, count in zip(listens.known.origins, sums, strict=True)
@@ -112,7 +112,7 @@ def _by_origin(listens: ListenArrays, *, labelled: bool) -> dict[tuple[str | Non
 
 
 def _tracks(listens: ListenArrays) -> Answer:
-    counts = listens.counts()
+    counts = listens.counts
     return [
         {
             "mood": ALL_MOODS[mood],
@@ -125,7 +125,7 @@ def _tracks(listens: ListenArrays) -> Answer:
 
 
 def _artists(listens: ListenArrays) -> Answer:
-    counts, known = listens.counts(), listens.known
+    counts, known = listens.counts, listens.known
     found: Answer = []
     for mood in range(len(ALL_MOODS)):
         sums = np.bincount(known.artists, np.where(known.moods == mood, counts, 0))
@@ -142,29 +142,32 @@ def _most(counts: NDArray[Any]) -> NDArray[np.int64]:
 
 
 def _confident(listens: ListenArrays) -> Answer:
-    found: Answer = []
-    for mood in range(len(MOODS)):
-        found += _labels(listens, listens.known.by_model & (listens.known.moods == mood), -1)[:2]
-    return found
+    known, ranked = listens.known, _labels(listens, -1)
+    moods = known.moods[known.one_of_label[ranked]]
+    return _shown_labels(listens, [at for mood in range(len(MOODS)) for at in ranked[moods == mood][:2]])
 
 
 def _uncertain(listens: ListenArrays) -> Answer:
-    return _labels(listens, listens.known.by_model, 1)[:_SHOWN]
+    return _shown_labels(listens, _labels(listens, 1)[:_SHOWN])
 
 
-def _labels(listens: ListenArrays, chosen: NDArray[np.bool_], sign: int) -> Answer:
-    """The first labels of the ``chosen`` tracks, ordered by their probability times ``sign``, then by listens.
-
-    All chosen tracks have a label. Tracks with the same names and the same label are one.
-    """
-    known = listens.known
-    counts = np.bincount(known.label, listens.counts(), minlength=len(known.one_of_label))
-    here = np.flatnonzero(chosen[known.one_of_label] & (counts > 0))
+def _labels(listens: ListenArrays, sign: int) -> NDArray[np.int64]:
+    """The model's labels of the listens, ordered by their probability times ``sign``, then by listens."""
+    known, counts = listens.known, _label_counts(listens)
+    here = np.flatnonzero(known.by_model[known.one_of_label] & (counts > 0))
     tracks = known.one_of_label[here]
-    lead = known.chances[tracks, known.moods[tracks]]
-    first = here[np.lexsort((-counts[here], sign * lead))][:_SHOWN]
+    return here[np.lexsort((-counts[here], sign * known.chances[tracks, known.moods[tracks]]))]
+
+
+def _shown_labels(listens: ListenArrays, labels: Iterable[np.int64]) -> Answer:
+    known, counts = listens.known, _label_counts(listens)
     names = ("track", "artists", "mood", *(f"p_{mood.lower()}" for mood in MOODS), "mood_set")
-    return [_named(known.rows[known.one_of_label[at]], *names) | {"listens": int(counts[at])} for at in first]
+    return [_named(known.rows[known.one_of_label[at]], *names) | {"listens": int(counts[at])} for at in labels]
+
+
+def _label_counts(listens: ListenArrays) -> NDArray[Any]:
+    """The listens of each label: tracks with the same names and the same label are one."""
+    return np.bincount(listens.known.label, listens.counts, minlength=len(listens.known.one_of_label))
 
 
 def _named(row: Row[Any], *names: str) -> dict[str, Any]:

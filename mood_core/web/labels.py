@@ -58,7 +58,7 @@ def track_label(row: Any, listens: int = 0) -> TrackLabel:
 
 def least_certain(listens: ListenArrays) -> list[TrackLabel]:
     """The tracks whose most probable mood has the lowest probability by the model, more listens first."""
-    counts, known = listens.counts(), listens.known
+    counts, known = listens.counts, listens.known
     by_model = np.array([row.label_source == "model" for row in known.rows], bool)
     here = np.flatnonzero((counts > 0) & (known.moods < len(MOODS)) & by_model)
     order = here[np.lexsort((-counts[here], known.chances[here].max(axis=1, initial=0)))][:_SHOWN]
