@@ -1,7 +1,8 @@
-"""What docs/deploy holds: linted as far as a machine without a container engine or systemd can."""
+"""What docs/deploy holds, linted by the tools that read it, where they are installed."""
 
 from __future__ import annotations
 
+import json
 import os
 import plistlib
 import re
@@ -97,3 +98,38 @@ def test_the_server_of_the_cluster_has_the_settings_that_the_docs_ask_for() -> N
     server = _services(DEPLOY / "compose.cluster.yaml")["server"]["environment"]
     assert len(asked) == 5
     assert asked.items() <= server.items()
+
+
+@pytest.mark.parametrize("path", COMPOSE, ids=lambda path: path.name)
+def test_docker_compose_reads_a_compose_file(path: Path) -> None:
+    command = next((each for each in (["docker", "compose"], ["docker-compose"]) if _is_new_compose(each)), None)
+    if command is None:
+        pytest.skip("docker compose 2.24 or newer is not installed")
+    words = ("POSTGRES_PASSWORD", "S3_PASSWORD", "MOODLOG_TOKEN_KEY")
+    done = subprocess.run(
+        [*command, "--file", path, "config", "--format", "json"],
+        env=os.environ | dict.fromkeys(words, "word"),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert set(json.loads(done.stdout)["services"]) == set(_services(path))
+
+
+def _is_new_compose(command: list[str]) -> bool:
+    if shutil.which(command[0]) is None:
+        return False
+    done = subprocess.run([*command, "version", "--short"], capture_output=True, text=True, check=False)
+    version = re.match(r"v?(\d+)\.(\d+)", done.stdout)
+    return version is not None and (int(version[1]), int(version[2])) >= (2, 24)
+
+
+def test_the_image_works_in_its_volume_and_setups_find_the_deployments() -> None:
+    """Commands write files where they are called, and everything else in the container is read-only to its user."""
+    image = (DEPLOY / "Dockerfile").read_text(encoding="utf-8").split("\nFROM ")[-1]
+    directories = re.findall(r"^(?:WORKDIR|VOLUME) (.+)$", image, re.MULTILINE)
+    assert directories == ["/data", "/data"]
+    assert "\nCOPY prefect.yaml /app/\n" in image
+    for setup in ("compose.cluster.yaml", "kubernetes/setup.yaml"):
+        assert "deploy --all --prefect-file /app/prefect.yaml" in (DEPLOY / setup).read_text(encoding="utf-8")
