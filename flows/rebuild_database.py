@@ -7,6 +7,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
 from flows.options import PRIVATE, RETRYING
+from flows.parameters import Workers
 from flows.progress import ProgressArtifact
 from flows.summary import DEGRADED
 from mood_core.app.workspace import Workspace
@@ -14,7 +15,7 @@ from mood_core.usecases.upkeep.rebuild import RebuildReport
 
 
 @flow(name="rebuild-database", flow_run_name="rebuild the database", **PRIVATE)
-def rebuild_database(skip_damaged: bool = False, workers: int = 1) -> State[RebuildReport]:
+def rebuild_database(skip_damaged: bool = False, workers: Workers = 1) -> State[RebuildReport]:
     """Rebuild the SQL database from the Parquet lake alone, while it is in use.
 
     Args:
