@@ -29,7 +29,6 @@ People = Annotated[Sequence[_Word], Field(examples=[["ada", "grace"]])]
 """People, by id or name; empty for all."""
 
 SomePeople = Annotated[Sequence[_Word], Field(min_length=1, examples=[["ada", "grace"]])]
-Workers = Annotated[int, Field(ge=1, le=64, examples=[2])]
 Reader = Annotated[str, Field(examples=["ada"])]
 """One person, by id or name; empty for the first one."""
 

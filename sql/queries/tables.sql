@@ -99,10 +99,10 @@ COMMENT ON COLUMN any_view.any_column IS 'any_text';
 -- Add a row to the table behind the view data_dictionary.
 INSERT INTO _view_columns (view_name, place, column_name, meaning) VALUES (:view, :place, :column, :meaning);
 
--- name: are_statistics_old
--- PostgreSQL only: whether a tenth of the rows of a table has changed since its statistics were updated, or came into
--- its partitions: autovacuum updates the statistics of these alone.
-SELECT 1 FROM pg_stat_user_tables AS s
+-- name: tables_with_old_statistics
+-- PostgreSQL only: the tables of which a tenth of the rows has changed since their statistics were updated, or came
+-- into their partitions: autovacuum updates the statistics of these alone.
+SELECT format('%I.%I', s.schemaname, s.relname) AS name FROM pg_stat_user_tables AS s
 WHERE
     s.schemaname = current_schema()
     AND (
@@ -115,8 +115,8 @@ WHERE
     );
 
 -- name: update_statistics
--- Update the statistics for the query planner.
-ANALYZE;
+-- PostgreSQL only: update the statistics of some tables for the query planner.
+ANALYZE any_tables;
 
 -- name: create_staging
 -- PostgreSQL only: the temporary table of a batch.

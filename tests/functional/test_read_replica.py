@@ -165,6 +165,29 @@ def test_a_replica_that_is_behind_or_down_is_replaced_by_the_main_database(
             standby.start()
 
 
+def test_while_the_main_database_is_down_every_reader_says_so(
+    space: Workspace,
+    url: str,
+    replica_url: str,
+    server: PostgresServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("MOODLOG_HOME", str(space.settings.home))
+    monkeypatch.setenv("MOODLOG_DATABASE_URL", url)
+    monkeypatch.setenv("MOODLOG_READ_DATABASE_URL", replica_url)
+    server.stop()
+    try:
+        assert "cannot be compared with the main database" in replica_findings(_replica_of(space))[0].said
+        for command in ("status", "history"):
+            done = CliRunner().invoke(command_line, [command])
+            assert (done.exit_code, "does not answer" in done.output) == (75, True)
+        with pytest.raises(StoreError, match="does not answer"):
+            _heard(space)
+    finally:
+        server.start()
+    assert _heard(space) == 60
+
+
 def test_only_a_replica_of_the_main_database_is_read(
     space: Workspace, url: str, replica_url: str, server: PostgresServer, standby: PostgresServer
 ) -> None:

@@ -121,6 +121,9 @@ class ReadReplica(Database):
         """Check the replica now. A short delay is waited for, because any change makes an idle replica look late."""
         try:
             main = self._main.rows(query("database_position"))[0]
+        except StoreError as error:
+            return ReplicaState(f"{self._replica} cannot be compared with the main database: {error.message}")
+        try:
             deadline = time.monotonic() + _CATCH_UP_S
             while (state := self._compared(main.name, main.cluster, main.position)).problem:
                 if not state.behind_bytes or time.monotonic() > deadline:

@@ -44,8 +44,10 @@ def prepare_counts(connection: Connection) -> None:
 def count_whole_histories(connection: Connection, cache: KeyCache, people: Sequence[Row[Any]]) -> None:
     """Count every listen of some people, given by ``user_key`` and ``timezone``, in all tables of counts."""
     values = {"ids": [person.user_key for person in people]}
-    insert_rows(connection, "add_to_mood_days", pa.concat_tables([_days(connection, cache, each) for each in people]))
-    for statement in ("index_pending_listens", "count_listen_totals", "count_covered_listens"):
+    counts = [_counts(connection, cache, person) for person in people]
+    for statement in ("add_to_mood_days", "add_to_covered_listens"):
+        insert_rows(connection, statement, pa.concat_tables([each[statement] for each in counts]))
+    for statement in ("index_pending_listens", "count_listen_totals"):
         connection.execute(query(statement, "ids"), values)
     due = people_to_count(connection, values["ids"])
     if due:
@@ -53,11 +55,18 @@ def count_whole_histories(connection: Connection, cache: KeyCache, people: Seque
         rank_some(connection, cache, [person.user_key for person in due])
 
 
-def _days(connection: Connection, cache: KeyCache, person: Row[Any]) -> pa.Table:
+def _counts(connection: Connection, cache: KeyCache, person: Row[Any]) -> dict[str, pa.Table]:
+    """A person's daily counts, and the listens by source of the audio features; by the statement that writes them."""
     times, keys, _ = number_columns(connection, query("listens_to_count"), {"user": person.user_key})
     tracks, places = np.unique(keys, return_inverse=True)
     labels = cache.labels(connection, tracks)
     own = with_own_labels(connection, np.full(len(tracks), person.user_key), tracks, labels).at(places)
     seconds = times // 1000
     days = (seconds + offsets_of(connection, person.timezone, seconds)) // _DAY_S
-    return day_counts(np.full(len(times), person.user_key), days, own.codes, own.chances)
+    listens = np.bincount(labels.sources[places])
+    covered = np.flatnonzero(listens[1:]) + 1  # without features the source is 0
+    users = np.full(len(covered), person.user_key)
+    return {
+        "add_to_mood_days": day_counts(np.full(len(times), person.user_key), days, own.codes, own.chances),
+        "add_to_covered_listens": pa.table({"user_key": users, "source_key": covered, "listens": listens[covered]}),
+    }

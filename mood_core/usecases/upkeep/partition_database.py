@@ -13,7 +13,8 @@ from datetime import datetime
 from mood_core.errors import InputError, StoreError
 from mood_core.store.engine.database import Database
 from mood_core.store.engine.named_queries import query
-from mood_core.store.engine.partitions import count_partitions
+from mood_core.store.engine.partitions import PARTITIONED, count_partitions
+from mood_core.store.engine.statistics import update_statistics
 from mood_core.store.locks.named_locks import NamedLock, named_lock
 from mood_core.store.upkeep import partitioning
 
@@ -63,7 +64,7 @@ def partition_database(
         with database.write(durable=True) as connection:
             partitioning.replace_tables(connection, now=now)
         with database.write() as connection:
-            connection.execute(query("update_statistics"))  # autovacuum never does this for a table with partitions
+            update_statistics(connection, PARTITIONED)  # autovacuum never does this for a table with partitions
     return True
 
 
