@@ -4,6 +4,9 @@ The interval is the shortest time in which the person filled half a window in th
 to 12 hours. It is 2 hours without data. The busiest period counts and not the mean, so that one evening of listening
 after quiet days is not lost. Accounts that did not fill half a window in two weeks have an interval of 12 hours: at
 that pace a window lasts a month. If the quota does not allow these intervals, all of them become longer.
+
+The first pull of a day reads the plays of two weeks. The next ones compare its result with the plays since, so an
+import of earlier plays counts on the next day, and the shortest time is kept until then.
 """
 
 from __future__ import annotations

@@ -350,23 +350,41 @@ UPDATE _accounts SET
 WHERE user_key = (SELECT user_key FROM users WHERE user_id = :id);
 
 -- name: listening_paces
--- By person: the plays since a time, and the shortest time between a play and the play that is :plays later.
-SELECT
-    user_id,
-    count(*) AS plays,
-    min(span_ms) AS shortest_ms
-FROM (
+-- By person: the plays since a time, and the shortest time between a play and the play that is :plays later. The first
+-- pull of a day reads all of these plays, the next ones the plays since :longest before the last pull: a longer time
+-- changes no schedule.
+WITH people AS (
     SELECT
+        u.user_key,
         u.user_id,
-        l.played_at_ms - lag(l.played_at_ms, CAST(:plays AS INTEGER))
-            OVER (PARTITION BY u.user_key ORDER BY l.played_at_ms) AS span_ms
+        CASE WHEN a.last_pulled_at_ms >= :today THEN a.half_window_ms END AS known_ms,
+        CASE WHEN a.last_pulled_at_ms >= :today THEN a.last_pulled_at_ms - :longest ELSE :since END AS since_ms
     FROM users AS u
-    INNER JOIN listens AS l ON u.user_key = l.user_key
-    WHERE
-        l.played_at_ms >= :since
-        AND u.user_key IN (SELECT o.user_key FROM users AS o WHERE o.user_id = ANY(:user_ids))
-) AS spans
-GROUP BY user_id;
+    LEFT JOIN _accounts AS a ON u.user_key = a.user_key
+    WHERE u.user_id = ANY(:user_ids)
+),
+
+spans AS (
+    SELECT
+        p.user_key,
+        l.played_at_ms - lag(l.played_at_ms, CAST(:plays AS INTEGER))
+            OVER (PARTITION BY p.user_key ORDER BY l.played_at_ms) AS span_ms
+    FROM people AS p
+    INNER JOIN listens AS l ON p.user_key = l.user_key AND p.since_ms <= l.played_at_ms
+)
+
+SELECT
+    p.user_id,
+    (SELECT count(*) FROM listens AS l WHERE l.user_key = p.user_key AND l.played_at_ms >= :since) AS plays,
+    CASE WHEN s.shortest_ms IS NULL OR p.known_ms < s.shortest_ms THEN p.known_ms ELSE s.shortest_ms END AS shortest_ms
+FROM people AS p
+LEFT JOIN (
+    SELECT
+        user_key,
+        min(span_ms) AS shortest_ms
+    FROM spans
+    GROUP BY user_key
+) AS s ON p.user_key = s.user_key;
 
 -- name: regular_listeners_without_listens
 -- The active accounts whose last day with listens is between two days, and that listened on many days before. Only

@@ -84,6 +84,26 @@ def test_a_pull_keeps_the_shortest_time_in_which_half_a_window_filled(
     assert [account.pace for account in accounts.all()] == [Pace(len(recent), shortest), Pace(2, None), Pace()]
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_later_pulls_of_a_day_find_the_same_time_by_the_newest_plays(
+    people: Callable[[Mapping[str, Sequence[timedelta]]], Accounts], migrated: Database, tmp_path: Path, seed: int
+) -> None:
+    rng = random.Random(seed)
+    minutes = sorted({*rng.sample(range(14 * 1440), 120), *rng.sample(range(300), 60)})
+    first = NOW.replace(hour=0, minute=1) - NOW
+    accounts = people({"ada": [timedelta(minutes=ago) for ago in minutes if timedelta(minutes=-ago) <= first]})
+    batches = Batches(open_lake(str(tmp_path / "lake")), migrated)
+    for at in (first, first / 2, timedelta()):
+        new = [ago for ago in minutes if timedelta(minutes=-ago) <= at]
+        batches.add(LISTENS, listens(("ada", NOW - timedelta(minutes=ago), "t") for ago in new), now=NOW)
+        accounts.pulled(["ada"], at=NOW + at)
+        shortest = min(late - early for early, late in zip(new, new[HALF_WINDOW:], strict=False))
+        assert accounts.all()[0].pace == Pace(len(new), timedelta(minutes=shortest))
+    later = NOW + timedelta(days=20)
+    accounts.pulled(["ada"], at=later)
+    assert accounts.all()[0].pace == Pace()
+
+
 def test_people_are_found_by_id_and_by_name(
     people: Callable[[Mapping[str, Sequence[timedelta]]], Accounts],
 ) -> None:

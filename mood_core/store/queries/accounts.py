@@ -5,12 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Row
 
-from mood_core.domain.poll_schedule import HALF_WINDOW, LOOK_BACK, Pace, due_at, most_accounts, pulled_until
+from mood_core.domain.poll_schedule import (
+    HALF_WINDOW,
+    LONGEST,
+    LOOK_BACK,
+    Pace,
+    due_at,
+    most_accounts,
+    pulled_until,
+)
 from mood_core.domain.records import Service, from_ms, to_ms
 from mood_core.errors import InputError
 from mood_core.store.engine.database import Database
@@ -25,6 +33,7 @@ from mood_core.text.names import name_key, name_order
 MOST_COUNTED = 100_000
 """The number at which a count of people stops, so that it costs the same with more."""
 
+_MS = timedelta(milliseconds=1)
 _PAGE = 1_000
 _BEGINNING = ("after", "below", "page")
 _LAST = "\U0010ffff"  # sorts behind every character of a name
@@ -247,7 +256,9 @@ class Accounts:
         """Record that these accounts were pulled without a problem, their pace, and when they are due again."""
         if not user_ids:
             return
-        recent = {"since": to_ms(at - LOOK_BACK), "plays": HALF_WINDOW, "user_ids": user_ids}
+        today = at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        times = {"since": to_ms(at - LOOK_BACK), "today": to_ms(today), "longest": LONGEST // _MS}
+        recent = times | {"plays": HALF_WINDOW, "user_ids": user_ids}
         with self._database.write() as connection:
             rows = connection.execute(query("listening_paces"), recent)
             paces = {row.user_id: _pace(row.plays, row.shortest_ms) for row in rows}
@@ -299,6 +310,6 @@ def _pace(plays: int, half_window_ms: int | None) -> Pace:
 
 
 def _pull(user_id: str, at: datetime, pace: Pace) -> dict[str, Any]:
-    half_window = None if pace.half_window is None else pace.half_window // timedelta(milliseconds=1)
+    half_window = None if pace.half_window is None else pace.half_window // _MS
     times = {"at": to_ms(at), "due": to_ms(due_at(at, pace)), "half_window": half_window}
     return {"id": user_id, "plays": pace.plays, **times}
