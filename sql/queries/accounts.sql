@@ -371,20 +371,22 @@ spans AS (
             OVER (PARTITION BY p.user_key ORDER BY l.played_at_ms) AS span_ms
     FROM people AS p
     INNER JOIN listens AS l ON p.user_key = l.user_key AND p.since_ms <= l.played_at_ms
+),
+
+shortest AS (
+    SELECT
+        user_key,
+        min(span_ms) AS span_ms
+    FROM spans
+    GROUP BY user_key
 )
 
 SELECT
     p.user_id,
     (SELECT count(*) FROM listens AS l WHERE l.user_key = p.user_key AND l.played_at_ms >= :since) AS plays,
-    CASE WHEN s.shortest_ms IS NULL OR p.known_ms < s.shortest_ms THEN p.known_ms ELSE s.shortest_ms END AS shortest_ms
+    CASE WHEN s.span_ms IS NULL OR p.known_ms < s.span_ms THEN p.known_ms ELSE s.span_ms END AS shortest_ms
 FROM people AS p
-LEFT JOIN (
-    SELECT
-        user_key,
-        min(span_ms) AS shortest_ms
-    FROM spans
-    GROUP BY user_key
-) AS s ON p.user_key = s.user_key;
+LEFT JOIN shortest AS s ON p.user_key = s.user_key;
 
 -- name: regular_listeners_without_listens
 -- The active accounts whose last day with listens is between two days, and that listened on many days before. Only
