@@ -63,9 +63,11 @@ def command(context: click.Context, days: int, listeners: int, seed: int, home: 
     with _progress() as progress, prefect_runtime(home, verbose=verbose, pages=False) as runtime:
         # Prefect's server starts in the background.
         from flows.demo_simulation import point_settings_at, simulate_days
+        from mood_core.app.demo_home import mark_demo_home
         from standin import StandIn
 
         with StandIn(seed=seed, listeners=listeners) as standin:
+            mark_demo_home(home)
             point_settings_at(standin, home)
             simulate_days(standin, days, lambda day, share: progress("pulling listens", day, share))
             progress("starting Prefect", "", 1.0)

@@ -12,6 +12,7 @@ import click
 from rich.table import Table
 from rich.text import Text
 
+from mood_core.app.demo_home import demo_note
 from mood_core.app.workspace import Workspace
 from mood_core.cli import options
 from mood_core.cli.plain_table import print_table, table_console
@@ -72,6 +73,11 @@ def command(context: click.Context, as_json: bool) -> None:
     else:
         _print(findings)
     context.exit(1 if any(finding.level is Level.BROKEN for finding in findings) else 0)
+
+
+def _home(workspace: Workspace) -> list[Finding]:
+    note = demo_note(workspace.settings.home)
+    return [Finding("home", Level.OK, note)] if note else []
 
 
 def _app(workspace: Workspace) -> Finding:
@@ -187,6 +193,7 @@ def _schedule(workspace: Workspace) -> list[Finding]:
 
 
 _CHECKS: dict[str, Callable[[Workspace], Finding | list[Finding]]] = {
+    "home": _home,
     "app": _app,
     "settings": lambda workspace: other_names(other_names_in_use(workspace.settings)),
     "database": _database,

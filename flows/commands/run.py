@@ -13,7 +13,7 @@ from rich.console import Console
 from flows.run_failed import RunFailed
 from flows.server.runtime import PrefectRuntime, prefect_runtime
 from mood_core.cli import options
-from mood_core.cli.messages import NO_ACCOUNT
+from mood_core.cli.messages import NO_ACCOUNT, echo_demo_note
 from mood_core.cli.plain_table import table_console
 from mood_core.errors import MoodlogError
 from mood_core.settings import load_settings
@@ -55,6 +55,7 @@ def command(
     days = first_day, last_day
     selection_of(users, *days)  # invalid options fail before Prefect starts
     settings = load_settings()
+    echo_demo_note(settings.home)
     with Workspace(settings) as workspace:
         accounts = workspace.accounts
         if not accounts.page(1) and workspace.lake.is_empty():

@@ -24,6 +24,7 @@ from mood_core.store.queries.import_records import ImportRecords
 from mood_core.store.queries.import_rows import ImportRows
 from mood_core.store.queries.listens import ListenStore
 from mood_core.usecases.account_lock import account_lock
+from mood_core.usecases.imports.check_export import check_export
 from mood_core.usecases.imports.confirm_undo import check_person
 from mood_core.usecases.imports.import_export import ImportOptions, ImportReport, NoProgress, Progress, import_history
 from mood_core.usecases.imports.match_pending import match_pending
@@ -57,6 +58,7 @@ def import_export(
         row_bytes=settings.import_max_row_bytes,
         depth=settings.import_max_depth,
     )
+    check_export(paths, limits)
     with ExitStack() as stack:
         quarantine = stack.enter_context(tempfile.TemporaryFile("w+", encoding="ascii"))
         database = stack.enter_context(_database(workspace, dry_run=dry_run))

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from mood_core.cli.plain_table import plain_table, print_table
 from mood_core.exports.outcomes import MEANING, RowOutcome
-from mood_core.text.format import plural
+from mood_core.text.format import first_few, plural
 from mood_core.usecases.imports.import_export import ImportReport
 from mood_core.usecases.imports.label_coverage import (
     LOCAL_FILE,
@@ -52,9 +52,9 @@ def print_notes(notes: Iterator[str]) -> None:
 
 def _notes(report: ImportReport) -> Iterator[str]:
     if report.other_files:
-        yield f"Skipped, because they are no listening histories: {', '.join(report.other_files)}"
+        yield f"Skipped, because they are no listening histories: {first_few(report.other_files)}."
     if report.address_files:
-        yield f"URIs of tracks read from {', '.join(report.address_files)}."
+        yield f"URIs of tracks read from {first_few(list(report.address_files))}."
     if report.seen_before:
         yield "The same files were imported before."
     if report.quarantine:

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from mood_core.app.workspace import Workspace
 from mood_core.cli import options
-from mood_core.cli.messages import NO_ACCOUNT
+from mood_core.cli.messages import NO_ACCOUNT, echo_demo_note
 from mood_core.cli.plain_table import plain_table, print_table, table_console
 from mood_core.cli.status_sections import attention, sections, summary
 from mood_core.cli.terminal import echo_json
@@ -78,6 +78,7 @@ def show_status(
     ``commands`` are the names of all commands.
     """
     with Workspace() as workspace:
+        echo_demo_note(workspace.settings.home)
         people, _ = workspace.accounts.numbers()
         most = options.PEOPLE_SHOWN if limit is None else limit
         accounts = workspace.accounts.first(most, now=workspace.now()) if 0 < most < people else None

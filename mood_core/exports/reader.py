@@ -43,6 +43,14 @@ def read_history(
     return reader.result
 
 
+def may_be_history(file: JsonFile, limits: Limits) -> bool:
+    """Whether ``file`` begins as a listening history, or is damaged, so that its beginning does not show it."""
+    try:
+        return not file.is_other and RowStream(file, limits).form is not None
+    except InputError:
+        return True
+
+
 class _Reader:
     """Reads files into one result."""
 
@@ -64,6 +72,9 @@ class _Reader:
         self._progress(self.result.rows_read, self._bytes_before)
 
     def _read(self, file: JsonFile, limits: Limits) -> None:
+        if file.is_other:
+            self.result.other_files.append(file.name)
+            return
         rows = RowStream(file, limits)
         if rows.form is None:
             self._read_other(file, limits)

@@ -33,7 +33,8 @@ DOWNLOAD_AGAIN = "nothing of it was imported: download the export again or leave
 class JsonFile:
     """One JSON or CSV file: its displayed ``name``, unpacked ``size`` in bytes, and location: ``path``, or in a zip.
 
-    ``problem`` says why it cannot be read, as a message with the remedy; it may be a zip then.
+    ``problem`` says why it cannot be read, as a message with the remedy; it may be a zip then. ``is_other``: it is
+    neither, so it is not read.
     """
 
     name: str
@@ -42,6 +43,7 @@ class JsonFile:
     archive: zipfile.ZipFile | None = None
     member: str = ""
     problem: str = ""
+    is_other: bool = False
 
     @contextmanager
     def open(self) -> Iterator[IO[bytes]]:
@@ -65,10 +67,11 @@ class JsonFile:
 def open_export(paths: Sequence[Path], limits: Limits) -> Iterator[list[JsonFile]]:
     """Open the JSON and CSV files of ``paths`` (zips, folders, files), each once, sorted by name.
 
-    A file or zip that cannot be read is among them, with its problem.
+    The other files are among them, and those that cannot be read, with their problem: also each refused zip of a
+    folder, since it stops no other file.
 
     Raises:
-        InputError: A path does not exist, or an archive is hostile, encrypted or larger than ``limits`` allow.
+        InputError: A path does not exist, or is an archive that is hostile, encrypted or larger than ``limits`` allow.
     """
     with ExitStack() as opened:
         found: dict[tuple[Path, str | None], JsonFile] = {}
@@ -97,7 +100,7 @@ def digest_of(paths: Sequence[Path]) -> str:
     """A hex digest of the bytes of all files below ``paths``, independent of their names if they can be read."""
     digests = set()
     for path in paths:
-        for file in _files_below(path) if path.is_dir() else [path]:
+        for file in filter(_is_read, _files_below(path)) if path.is_dir() else [path]:
             try:
                 digests.add(_digest_of(file))
             except (OSError, InputError):
@@ -116,7 +119,7 @@ def _digest_of(path: Path) -> str:
 def _in(path: Path, limits: Limits, opened: ExitStack) -> Iterator[JsonFile]:
     if path.is_dir():
         for inner in _files_below(path):
-            yield from _file(inner, str(inner.relative_to(path)), limits, opened)
+            yield from _inner_file(inner, str(inner.relative_to(path)), limits, opened)
     elif path.is_file():
         yield from _file(path, path.name, limits, opened)
     elif path.exists():
@@ -132,10 +135,23 @@ def _in(path: Path, limits: Limits, opened: ExitStack) -> Iterator[JsonFile]:
 
 
 def _files_below(folder: Path) -> Iterator[Path]:
-    """The readable files of a folder. Links are not followed: they may lead out of it."""
+    """The files of a folder. Links are not followed: they may lead out of it."""
     for path in sorted(files_below(folder, follow_links=False)):
-        if path.suffix.lower() in (*_SUFFIXES, ".zip") and not _is_litter(path.relative_to(folder).as_posix()):
+        if not _is_litter(path.relative_to(folder).as_posix()):
             yield path
+
+
+def _is_read(path: Path) -> bool:
+    return path.suffix.lower() in (*_SUFFIXES, ".zip")
+
+
+def _inner_file(path: Path, name: str, limits: Limits, opened: ExitStack) -> list[JsonFile]:
+    if not _is_read(path):
+        return [JsonFile(name, 0, path, is_other=True)]
+    try:
+        return list(_file(path, name, limits, opened))
+    except InputError as error:
+        return [JsonFile(name, 0, path, problem=error.message)]
 
 
 def _file(path: Path, name: str, limits: Limits, opened: ExitStack) -> Iterator[JsonFile]:
@@ -174,6 +190,8 @@ def _members(path: Path, name: str, limits: Limits, opened: ExitStack) -> Iterat
         name = _name_of(info)
         if name.lower().endswith(_SUFFIXES) and not _is_litter(name):
             yield JsonFile(name, info.file_size, path, archive, info.filename)
+        elif not _is_litter(name):
+            yield JsonFile(name, 0, path, archive, info.filename, is_other=True)
 
 
 def _each_once(archive: str, infos: Iterable[zipfile.ZipInfo]) -> Iterable[zipfile.ZipInfo]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 
 _WITHOUT_SHAPE = frozenset("\u115f\u1160\u2800\u3164\uffa0")
@@ -15,6 +16,12 @@ def plural(count: int, word: str = "", words: str | None = None) -> str:
     """
     named = word if count == 1 or not word else words or f"{word}s"
     return f"{count:,} {named}".replace(",", "\u202f").rstrip()
+
+
+def first_few(names: Sequence[str], most: int = 5) -> str:
+    """The first ``most`` of ``names``, and how many there are more."""
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {plural(more)} more" if more > 0 else "")
 
 
 def shown_title(title: str) -> str:

@@ -158,6 +158,9 @@ def test_the_demo_ends_with_moods_and_a_second_one_adds_only_what_is_new(home: P
     shown = subprocess.run(["/bin/sh", "-c", pasted], capture_output=True, text=True, check=False, cwd=tmp_path)
     assert shown.returncode == 0, shown.stderr
     assert "Calm" in shown.stdout
+    pasted = next(line for line in first.stdout.splitlines() if line.endswith(" status"))
+    status = subprocess.run(["/bin/sh", "-c", pasted], capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert "is the home of a demo" in status.stderr
     began = datetime.now(UTC)
     second = _moodlog("demo", "--days", "2", "--listeners", "2", "--home", str(place), "--json")
     assert second.returncode == 0, second.stderr

@@ -15,6 +15,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from flows.cli import main
+from mood_core.app.demo_home import mark_demo_home
 from standin import Fault, FaultKind, StandIn
 from tests.nights import connect_listeners, one_night, point_at, workspace_of
 
@@ -54,6 +55,20 @@ def test_a_healthy_home_has_nothing_broken(standin: StandIn) -> None:
     assert f"{standin.clock.now():%Y-%m-%d}" in findings["features from spotify"]["said"]
     assert (findings["clock"]["level"], findings["schedule"]["level"]) == ("ok", "ok")
     assert "the last pull was" in findings["schedule"]["said"]
+
+
+def test_the_home_of_a_demo_is_named_as_such(home: Path) -> None:
+    def notes() -> list[str]:
+        shown = [_moodlog("status").output, _moodlog("run", "--dry-run").output]
+        return [*shown, _findings(_moodlog("doctor", "--json")).get("home", {}).get("said", "")]
+
+    assert not any("of a demo:" in note for note in notes())
+    own = home / "moodlog.db"
+    mark_demo_home(home)
+    assert not any("of a demo:" in note for note in notes()), f"{own} was there before a demo"
+    own.unlink()
+    mark_demo_home(home)
+    assert all("is the home of a demo: its people and listens are invented" in note for note in notes())
 
 
 def test_the_pages_of_a_large_database_are_left_to_verify(home: Path) -> None:

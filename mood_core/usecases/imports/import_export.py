@@ -22,7 +22,8 @@ from mood_core.exports.sources import digest_of, open_export
 from mood_core.store.queries.import_records import ImportRecords
 from mood_core.store.queries.import_rows import ImportRows
 from mood_core.store.queries.listens import ListenStore
-from mood_core.text.format import plural
+from mood_core.text.format import first_few, plural
+from mood_core.usecases.imports.check_export import no_history
 from mood_core.usecases.imports.decide import Plan, decide
 from mood_core.usecases.imports.import_scrobbles import import_scrobbles
 from mood_core.usecases.imports.known_listens import gather
@@ -50,8 +51,6 @@ class NoProgress:
         """See :class:`Progress`."""
 
 
-_TABLE = {".csv", ".parquet"}
-_TABLES = "; tables of audio features are for `moodlog catalog add`, labelled tracks for `moodlog train --data`"
 _READ_AGAIN = {RowOutcome.UNMATCHED.value, "local_track"}
 """Outcomes of earlier imports that may be others now: a track is known; older versions dropped local files."""
 
@@ -96,8 +95,8 @@ class ImportReport:
             InputError: Files are damaged.
         """
         if self.damaged_files:
-            left_out, names = plural(len(self.damaged_files), "damaged file"), ", ".join(self.damaged_files)
-            raise InputError(f"{left_out} left out: {names}. Repair or download them, and import them again")
+            left_out, names = plural(len(self.damaged_files), "damaged file"), first_few(list(self.damaged_files))
+            raise InputError(f"{left_out} left out: {names}. Repair, download or remove them, and import again")
 
     def as_dict(self) -> dict[str, Any]:
         """The report as JSON values, times in ISO 8601."""
@@ -172,11 +171,7 @@ def import_history(
         reason, *others = read.damaged.values()
         raise InputError(reason + (f". {plural(len(others), 'other file')} damaged as well" if others else ""))
     if not read.files:
-        names = ", ".join(str(path) for path in paths)
-        raise InputError(
-            f"{names}: no listening history found; give the zip of Spotify or ListenBrainz, its files, "
-            f"or a JSON or CSV of Last.fm{_TABLES if any(path.suffix in _TABLE for path in paths) else ''}"
-        )
+        raise no_history(paths, read.other_files)
     known = gather(read, user.user_id, rows, catalog)
     first = batches.next_time(now)
     begun = None if options.dry_run else records.begin(user.user_id, digest, options.text, first=first)

@@ -44,7 +44,7 @@ def find_owner(
     """
     if timezone is not None:
         zone(timezone)
-    known = accounts.all([user] if user is not None else None)
+    known = accounts.page(2) if user is None else accounts.all([user])
     if len(known) > 1:
         which = "there are several people" if user is None else f"several people are called {plain(user)}"
         raise InputError(f"{which}; name the one with --user ID, `moodlog users list` lists the ids")
