@@ -7,7 +7,6 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
@@ -19,7 +18,6 @@ from sqlalchemy import text
 from flows.cli import main
 from mood_core.errors import ConfigError
 from mood_core.lake import Lake, open_lake
-from mood_core.lake.schema import AUDIO_FEATURES, LISTENS, MOODS, TRACKS, USERS
 from mood_core.store import Database, open_database
 from mood_core.store.engine.migrate import migrate
 from mood_core.store.engine.partitions import count_partitions
@@ -31,46 +29,18 @@ from mood_core.usecases.upkeep.move_database import move_database
 from mood_core.usecases.upkeep.partition_database import cancel_partitioning, partition_database
 from mood_core.usecases.upkeep.rebuild import rebuild
 from mood_core.usecases.upkeep.verify_lake import verify
-from tests.postgres_pool import PostgresPool
-from tests.store_data import NOW, all_digests, features, listens, moods, query, set_current, tracks, users
+from tests.functional.replaced.history import TRACK_IDS, Killed, add_described, listen
+from tests.store_data import NOW, all_digests, query
 
 pytestmark = pytest.mark.postgresql
 
 _PEOPLE = [f"p{number}" for number in range(20)]
-_TRACKS = [f"t{number}" for number in range(8)]
-
-
-class _Killed(BaseException):
-    """The process ends here."""
-
-
-@pytest.fixture
-def url(postgres_pool: PostgresPool, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A migrated database with one table of listens, which is the one of the settings."""
-    with postgres_pool.database() as address:
-        monkeypatch.setenv("MOODLOG_DATABASE_URL", address)
-        yield address
-
-
-@pytest.fixture
-def database(url: str) -> Iterator[Database]:
-    with closing(open_database(url)) as opened:
-        yield opened
-
-
-@pytest.fixture
-def lake(home: Path) -> Lake:
-    return open_lake(str(home / "lake"))
 
 
 def _history(lake: Lake, database: Database) -> Batches:
     """Twenty people with 80 listens each, which are on some 15 pages."""
     batches = Batches(lake, database)
-    batches.add(USERS, users(*((person, "Europe/Berlin") for person in _PEOPLE)), now=NOW)
-    batches.add(TRACKS, tracks(*_TRACKS), now=NOW)
-    batches.add(AUDIO_FEATURES, features(_TRACKS[:6]), now=NOW)
-    batches.add(MOODS, moods(dict.fromkeys(_TRACKS[:6], "Calm")), now=NOW)
-    set_current(database, "m/1")
+    add_described(batches, database, _PEOPLE)
     for day in range(1, 5):
         _listen(batches, *_PEOPLE, day=day)
     return batches
@@ -78,9 +48,7 @@ def _history(lake: Lake, database: Database) -> Batches:
 
 def _listen(batches: Batches, *people: str, day: int) -> None:
     """Twenty listens of each of ``people``."""
-    at = NOW - timedelta(days=day)
-    rows = [(person, at + timedelta(minutes=number), _TRACKS[number % 8]) for person in people for number in range(20)]
-    batches.add(LISTENS, listens(rows), now=at)
+    listen(batches, people, [TRACK_IDS[number % 8] for number in range(20)], day=day)
 
 
 def _moodlog(*arguments: str) -> Result:
@@ -96,9 +64,9 @@ def _dies_at_step(number: int, *, pages: int = 1) -> None:
 
     def progress(done: int, _: int) -> None:
         if done == number:
-            raise _Killed
+            raise Killed
 
-    with closing(open_database(os.environ["MOODLOG_DATABASE_URL"])) as mine, pytest.raises(_Killed):
+    with closing(open_database(os.environ["MOODLOG_DATABASE_URL"])) as mine, pytest.raises(Killed):
         partition_database(mine, 3, now=NOW, pages=pages, progress=progress)
 
 
@@ -183,12 +151,12 @@ def test_killed_before_the_end_it_is_run_again(
     database: Database, lake: Lake, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     def dies(*_: object, **__: object) -> None:
-        raise _Killed
+        raise Killed
 
     _history(lake, database)
     with monkeypatch.context() as patch:
         patch.setattr(partitioning, step, dies)
-        with pytest.raises(_Killed):
+        with pytest.raises(Killed):
             partition_database(database, 3, now=NOW)
     assert _is_right(lake, database)
     assert partition_database(database, 3, now=NOW)

@@ -18,21 +18,9 @@ from mood_core.store.upkeep import second_schema
 from mood_core.usecases.batches import Batches
 from mood_core.usecases.upkeep.partition_database import partition_database
 from mood_core.usecases.upkeep.rebuild import rebuild
-from tests.postgres_pool import PostgresPool
 from tests.store_data import NOW, listens, query, users
 
 pytestmark = pytest.mark.postgresql
-
-
-@pytest.fixture
-def url(postgres_pool: PostgresPool) -> Iterator[str]:
-    with postgres_pool.database() as address:
-        yield address
-
-
-@pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    return open_lake(str(tmp_path / "lake"))
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
@@ -16,8 +16,8 @@ from sqlalchemy import Connection, text
 
 from flows.cli import main
 from mood_core.errors import ConfigError
-from mood_core.lake import BatchFile, Lake, open_lake
-from mood_core.lake.schema import AUDIO_FEATURES, LISTENS, MOODS, TRACKS, USERS
+from mood_core.lake import BatchFile, Lake
+from mood_core.lake.schema import AUDIO_FEATURES, MOODS, TRACKS
 from mood_core.store import Database, open_database
 from mood_core.store.engine.migrate import migrate
 from mood_core.store.engine.partitions import count_partitions
@@ -34,48 +34,20 @@ from mood_core.usecases.upkeep.compact import compact
 from mood_core.usecases.upkeep.partition_database import partition_database
 from mood_core.usecases.upkeep.rebuild import rebuild
 from mood_core.usecases.upkeep.verify_lake import verify
-from tests.postgres_pool import PostgresPool
-from tests.store_data import NOW, all_digests, features, listens, moods, query, set_current, tracks, users
+from tests.functional.replaced.history import TRACK_IDS, Killed, add_described, listen
+from tests.store_data import NOW, all_digests, features, moods, query, set_current, tracks
 
 pytestmark = pytest.mark.postgresql
 
 _PEOPLE = [f"p{number}" for number in range(12)]
-_TRACKS = [f"t{number}" for number in range(8)]
 _LATER = NOW + timedelta(hours=1)
-
-
-class _Killed(BaseException):
-    """The process ends here."""
-
-
-@pytest.fixture
-def url(postgres_pool: PostgresPool, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A migrated database, which is the one of the settings."""
-    with postgres_pool.database() as address:
-        monkeypatch.setenv("MOODLOG_DATABASE_URL", address)
-        yield address
-
-
-@pytest.fixture
-def database(url: str) -> Iterator[Database]:
-    with closing(open_database(url)) as opened:
-        yield opened
-
-
-@pytest.fixture
-def lake(home: Path) -> Lake:
-    return open_lake(str(home / "lake"))
 
 
 @pytest.fixture
 def batches(lake: Lake, database: Database) -> Batches:
     """Twelve people with listens of four days in files of their own, of which one person has an account."""
     made = Batches(lake, database)
-    made.add(USERS, users(*((person, "Europe/Berlin") for person in _PEOPLE)), now=NOW)
-    made.add(TRACKS, tracks(*_TRACKS), now=NOW)
-    made.add(AUDIO_FEATURES, features(_TRACKS[:6]), now=NOW)
-    made.add(MOODS, moods(dict.fromkeys(_TRACKS[:6], "Calm")), now=NOW)
-    set_current(database, "m/1")
+    add_described(made, database, _PEOPLE)
     for day in (1, 2, 3, 40):
         _listen(made, *_PEOPLE, day=day)
     TokenRows(database).write("p1", b"secret", authorised_at=NOW, expected_version=None)
@@ -85,10 +57,7 @@ def batches(lake: Lake, database: Database) -> Batches:
 
 def _listen(batches: Batches, *people: str, day: int) -> None:
     """Nine listens of each of ``people``; one track has no description."""
-    at = NOW - timedelta(days=day)
-    names = [*_TRACKS, "never described"]
-    rows = [(person, at + timedelta(minutes=number), names[number]) for person in people for number in range(9)]
-    batches.add(LISTENS, listens(rows), now=at)
+    listen(batches, people, [*TRACK_IDS, "never described"], day=day)
 
 
 def _is_as_new(lake: Lake, database: Database, folder: Path) -> bool:
@@ -107,9 +76,9 @@ def _dies(database: Database, lake: Lake, *, after: int, workers: int = 1) -> No
 
     def progress(done: int, _: int) -> None:
         if done == after:
-            raise _Killed
+            raise Killed
 
-    with pytest.raises(_Killed):
+    with pytest.raises(Killed):
         rebuild(lake, database, now=NOW, workers=workers, progress=progress)
 
 
@@ -164,12 +133,12 @@ def test_killed_near_the_end_it_is_run_again(
     step: str,
 ) -> None:
     def dies(*_: object, **__: object) -> None:
-        raise _Killed
+        raise Killed
 
     before = all_digests(database)
     with monkeypatch.context() as patch:
         patch.setattr(module, step, dies)
-        with pytest.raises(_Killed):
+        with pytest.raises(Killed):
             rebuild(lake, database, now=NOW)
     assert all_digests(database) == before
     _listen(batches, *_PEOPLE, day=8)
@@ -221,7 +190,7 @@ def _merges(lake: Lake, database: Database) -> None:
 
 
 def _shows_another_model(lake: Lake, database: Database) -> None:
-    Batches(lake, database).add(MOODS, moods(dict.fromkeys(_TRACKS[:6], "Sad"), "m/2"), now=NOW)
+    Batches(lake, database).add(MOODS, moods(dict.fromkeys(TRACK_IDS[:6], "Sad"), "m/2"), now=NOW)
     set_current(database, "m/2")
 
 
@@ -292,9 +261,9 @@ def test_the_doctor_names_what_was_interrupted(database: Database, lake: Lake, b
         return " ".join(CliRunner().invoke(main, list(arguments)).output.split())
 
     def dies(_: int, __: int) -> None:
-        raise _Killed
+        raise Killed
 
-    with pytest.raises(_Killed):
+    with pytest.raises(Killed):
         partition_database(database, 3, now=NOW, pages=1, progress=dies)
     assert "moodlog partition 3 continues it" in moodlog("doctor")
     assert "moodlog partition --cancel" in moodlog("doctor")
