@@ -151,6 +151,17 @@ SELECT
 -- PostgreSQL only: wait for the transactions that use a table, and let others wait until its rows are in the new one.
 LOCK TABLE any_table IN ACCESS EXCLUSIVE MODE;
 
+-- name: limit_lock_waits
+-- PostgreSQL only: let this transaction fail if it waits for a lock for longer than two seconds.
+SET LOCAL lock_timeout = '2s';
+
+-- name: long_transactions
+-- PostgreSQL only: the transactions in this database that have been open for ten seconds.
+SELECT format('%s, process %s, open since %s', usename, pid, date_trunc('second', xact_start)) AS name
+FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid() AND xact_start < now() - INTERVAL '10 seconds'
+ORDER BY xact_start;
+
 -- name: index_names
 -- PostgreSQL only: the names of the indexes of a new table, and of the same indexes of the old one.
 SELECT

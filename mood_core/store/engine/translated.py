@@ -10,7 +10,9 @@ from sqlalchemy.exc import DBAPIError, NoSuchModuleError, OperationalError
 from mood_core.errors import ConfigError, DatabaseDamaged, StoreBusy, StoreError, StoreUnreachable
 
 _DAMAGED = ("malformed", "not a database")
-_REPEATABLE = ("40001", "40P01")  # a serialisation failure; a deadlock, for example with a migration
+_REPEATABLE = ("40001", "40P01", "55P03")
+"""A serialisation failure; a deadlock, for example with a migration; a lock that was not released in time."""
+
 _GONE = ("08", "57P0")  # connection exceptions; shutting down, crashed or starting up
 
 

@@ -13,6 +13,8 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 
+from sqlalchemy import Connection
+
 from mood_core.errors import StoreBusy
 from mood_core.lake import Lake
 from mood_core.lake.schema import DATASETS, PERSONAL, USERS
@@ -26,6 +28,7 @@ from mood_core.store.loading.load import load_batch, load_rows
 from mood_core.store.loading.people_share import EVERYONE, PeopleShare
 from mood_core.store.loading.whole_histories import count_whole_histories, prepare_counts
 from mood_core.store.upkeep import second_schema
+from mood_core.store.upkeep.replacing import replacing
 from mood_core.store.upkeep.second_schema import Plan
 from mood_core.usecases.upkeep.child_processes import child_processes
 
@@ -85,12 +88,15 @@ def rebuild_beside(
             refresh_statistics(connection)
         while _load_later(lake, second, skipped, now):
             pass
-        with database.write(durable=True) as connection:
+
+        def replace(connection: Connection) -> tuple[int, int]:
             second_schema.block_loads(connection)
             _load_later(lake, second, skipped, now)
             loaded = entries(second).values()
             second_schema.replace_tables(connection, now=now)
-        return len(loaded), sum(row.row_count for row in loaded)
+            return len(loaded), sum(row.row_count for row in loaded)
+
+        return replacing(database, replace)
 
 
 def _load(lake: Lake, second: Database, plan: Plan, now: datetime, progress: Progress) -> None:

@@ -17,6 +17,7 @@ from mood_core.store.engine.partitions import PARTITIONED, count_partitions
 from mood_core.store.engine.statistics import update_statistics
 from mood_core.store.locks.named_locks import NamedLock, named_lock
 from mood_core.store.upkeep import partitioning
+from mood_core.store.upkeep.replacing import replacing
 
 _PAGES = 8192
 _PEOPLE = 200
@@ -61,8 +62,7 @@ def partition_database(
                 raise StoreError(
                     "the copied tables have other rows; run `moodlog partition --cancel`, then run it again"
                 )
-        with database.write(durable=True) as connection:
-            partitioning.replace_tables(connection, now=now)
+        replacing(database, lambda connection: partitioning.replace_tables(connection, now=now))
         with database.write() as connection:
             update_statistics(connection, PARTITIONED)  # autovacuum never does this for a table with partitions
     return True

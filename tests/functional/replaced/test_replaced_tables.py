@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 from sqlalchemy import make_url, text
 
-from mood_core.errors import ConfigError
+from mood_core.errors import ConfigError, StoreBusy
 from mood_core.lake import Lake, open_lake
 from mood_core.lake.schema import LISTENS, USERS
 from mood_core.store import Database, open_database
 from mood_core.store.engine.migrate import migrate
-from mood_core.store.upkeep import second_schema
+from mood_core.store.upkeep import replacing, second_schema
 from mood_core.usecases.batches import Batches
 from mood_core.usecases.upkeep.partition_database import partition_database
 from mood_core.usecases.upkeep.rebuild import rebuild
@@ -140,6 +141,34 @@ def test_a_move_to_partitions_keeps_all_grants(database: Database) -> None:
     assert len(before) == 4
     assert partition_database(database, 3, now=NOW)
     assert query(database, shown) == before
+
+
+def _rebuilds(database: Database, lake: Lake) -> None:
+    rebuild(lake, database, now=NOW)
+
+
+def _divides(database: Database, _: Lake) -> None:
+    partition_database(database, 3, now=NOW)
+
+
+@pytest.mark.parametrize("work", [_rebuilds, _divides])
+def test_readers_do_not_wait_behind_a_long_transaction(
+    database: Database, lake: Lake, monkeypatch: pytest.MonkeyPatch, work: Callable[[Database, Lake], None]
+) -> None:
+    monkeypatch.setattr(replacing, "_PAUSE_S", 0.5)
+    monkeypatch.setattr(replacing, "_ATTEMPTS", 2)
+    with database.read() as long, ThreadPoolExecutor(1) as threads:
+        long.execute(text("SELECT count(*) FROM mood_history"))
+        done = threads.submit(work, database, lake)
+        reads = 0
+        while not done.done():
+            assert query(database, "SELECT count(*) FROM mood_history") == [(2,)]
+            reads += 1
+        assert reads > 1
+        with pytest.raises(StoreBusy, match="it continues"):
+            done.result()
+    work(database, lake)
+    assert query(database, "SELECT count(*) FROM mood_history") == [(2,)]
 
 
 def test_a_schema_of_others_is_not_taken(database: Database, lake: Lake) -> None:
