@@ -369,8 +369,9 @@ spans AS (
         p.user_key,
         l.played_at_ms - lag(l.played_at_ms, CAST(:plays AS INTEGER))
             OVER (PARTITION BY p.user_key ORDER BY l.played_at_ms) AS span_ms
-    FROM people AS p
-    INNER JOIN listens AS l ON p.user_key = l.user_key AND p.since_ms <= l.played_at_ms
+    FROM people AS p -- CROSS JOIN: SQLite begins with the people
+    CROSS JOIN listens AS l
+    WHERE l.user_key = p.user_key AND l.played_at_ms >= p.since_ms
 ),
 
 shortest AS (
