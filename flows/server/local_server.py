@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from importlib.metadata import distribution
 from pathlib import Path
 from typing import IO
 
@@ -211,6 +212,7 @@ def _server_environment(home: Path, port: int, password: str) -> dict[str, str]:
     return {
         "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
         "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(_RETENTION_S),
+        **_place_of_pages(home),
         **{name: value for name, value in os.environ.items() if name != "PREFECT_API_URL"},
         **_shared_settings(home),
         "PREFECT_SERVER_API_AUTH_STRING": password,
@@ -219,6 +221,12 @@ def _server_environment(home: Path, port: int, password: str) -> dict[str, str]:
         "PREFECT_UI_URL": f"http://{HOST}:{port}",
         "PREFECT_UI_API_URL": "/api",
     }
+
+
+def _place_of_pages(home: Path) -> dict[str, str]:
+    """Prefect unpacks its pages beside its code, or in ``home`` where it may not."""
+    code = Path(str(distribution("prefect").locate_file("prefect/server")))
+    return {} if os.access(code, os.W_OK) else {"PREFECT_SERVER_UI_STATIC_DIRECTORY": str(home / "pages")}
 
 
 def _no_proxy() -> str:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import signal
+import subprocess
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import httpx
+import prefect
 import pytest
 from prefect.client.schemas.schedules import IntervalSchedule
 
+from flows.server.auth import known_password
 from standin import StandIn
 from tests.flows.deployed import MOODLOG, run, until
 from tests.flows.serving import NIGHTS, rows, serving
@@ -74,3 +78,22 @@ def test_a_schedule_starts_the_night_and_its_moods_are_in_sql(connected: Path) -
         (problem,) = shown["problems"]
         assert "moodlog serve does not run" in problem
         assert json.loads((connected / "prefect" / "serve.lock").read_text())["pid"] == serve.process.pid
+
+
+def test_prefects_pages_are_there_where_its_code_is_read_only(home: Path) -> None:
+    """As in a container, and as a service of the system: Prefect unpacks its pages beside its code by default."""
+    alone = ["unshare", "--map-root-user", "--mount"]
+    if shutil.which("unshare") is None or subprocess.run([*alone, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("a folder cannot be made read-only for one process here")
+    code = str(Path(prefect.__file__).parent)
+    # Pages that another server has unpacked there are hidden.
+    read_only = """for each in "$0"/server/ui*_build; do [ ! -d "$each" ] || mount -t tmpfs -o ro none "$each"; done
+        mount --rbind "$0" "$0" && mount -o remount,bind,ro "$0" && exec "$@" """
+    with serving(home, moodlog=[*alone, "sh", "-c", read_only, code, *MOODLOG]) as serve:
+        page = httpx.get(
+            f"http://127.0.0.1:{serve.port}/",
+            auth=httpx.BasicAuth(*str(known_password(home / "prefect")).split(":", 1)),
+            follow_redirects=True,
+            timeout=60,
+        )
+        assert (page.status_code, "<title>Prefect" in page.text) == (200, True), page.text
