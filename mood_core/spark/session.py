@@ -32,6 +32,10 @@ _OPTIONS = {
     "spark.sql.execution.arrow.maxRecordsPerBatch": str(_ROWS_OF_A_BATCH),
     # Or thousands of nightly files would become thousands of small batches.
     "spark.sql.files.openCostInBytes": str(64 * 1024),
+    # Labels of some 100,000 tracks go to each task: then the listens stay where they are.
+    "spark.sql.autoBroadcastJoinThreshold": "32m",
+    # Where there are more, no task sorts the listens to join them.
+    "spark.sql.adaptive.maxShuffledHashJoinLocalMapThreshold": "64m",
 }
 
 

@@ -16,7 +16,9 @@ from mood_core.lake import Lake
 from mood_core.spark.session import SHORT_JAVA, spark_session
 from mood_core.spark.tables import create_view, loaded_paths
 from mood_core.store.engine.database import Database
+from mood_core.store.engine.named_queries import query
 from mood_core.store.engine.sql_files import sql_file
+from mood_core.store.loading.ledger import entries
 from mood_core.store.loading.time_zones import offset_periods
 from mood_core.store.loading.tombstones import person_hash
 from mood_core.store.queries.mood_rows import current_version
@@ -43,23 +45,31 @@ def statistics_by_spark(master: str, lake: Lake, database: Database) -> dict[str
         StoreError: Spark gives up.
     """
     with spark_session(master, SHORT_JAVA) as spark:
-        for name in _READ:
-            create_view(spark, lake, name, loaded_paths(lake, database, name))
-        spark.udf.register("person_hash", person_hash)
-        current = [(current_version(database, estimated=estimated), estimated) for estimated in (False, True)]
-        models = spark.createDataFrame(current, "model_version string, estimated boolean")
-        models.createOrReplaceTempView("current_models")
-        _keep(spark, "kept_out")
-        for name in _VIEWS:
-            _run(spark, name).createOrReplaceTempView(name)
-        _periods(spark).createOrReplaceTempView("utc_periods")
-        _run(spark, "utc_offsets").createOrReplaceTempView("utc_offsets")
-        own_labels = spark.table("answered")
-        if _keep(spark, "heads"):
-            own_labels = own_labels.unionByName(_run(spark, "labels_to_map").mapInArrow(map_by_heads, _OWN))
-        own_labels.createOrReplaceTempView("own_labels")
+        create_views(spark, lake, database)
         _keep(spark, "listen_counts")
         return {name: _run(spark, name).toArrow() for name in STATISTICS}
+
+
+def create_views(spark: SparkSession, lake: Lake, database: Database) -> None:
+    """Make the rows of the lake that count, and what is known about them, temporary views for the statements."""
+    for name in _READ:
+        create_view(spark, lake, name, loaded_paths(lake, database, name))
+    spark.udf.register("person_hash", person_hash)
+    versions = pa.array([current_version(database, estimated=estimated) for estimated in (False, True)], pa.string())
+    # From Arrow: Spark then knows that the table is small, and does not send all labels to one task to join them.
+    models = spark.createDataFrame(pa.table({"model_version": versions, "estimated": [False, True]}))
+    models.createOrReplaceTempView("current_models")
+    _keep(spark, "kept_out")
+    for name in _VIEWS:
+        _run(spark, name).createOrReplaceTempView(name)
+    _periods(spark).createOrReplaceTempView("utc_periods")
+    _run(spark, "utc_offsets").createOrReplaceTempView("utc_offsets")
+    own_labels = spark.table("answered")
+    if _keep(spark, "heads"):
+        own_labels = own_labels.unionByName(_run(spark, "labels_to_map").mapInArrow(map_by_heads, _OWN))
+    own_labels.createOrReplaceTempView("own_labels")
+    once = spark.table("heard") if _all_different(lake, database) else _run(spark, "once")
+    once.createOrReplaceTempView("once")
 
 
 def map_by_heads(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -77,6 +87,13 @@ def map_by_heads(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
             moods[rows] = label(found, head.threshold, head.set_thresholds).mood
         names = pa.array([MOODS[mood] for mood in moods], pa.string())
         yield pa.RecordBatch.from_pydict({"user_id": batch["user_id"], "track_id": batch["track_id"], "mood": names})
+
+
+def _all_different(lake: Lake, database: Database) -> bool:
+    """Whether the lake has no more listens than SQL, so that none is repeated or of a forgotten person."""
+    ledger = entries(database)
+    rows = sum(ledger[path].row_count for path in loaded_paths(lake, database, "listens"))
+    return rows == int(database.scalar(query("count_stored_listens")))
 
 
 def _periods(spark: SparkSession) -> DataFrame:

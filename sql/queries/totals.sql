@@ -67,6 +67,11 @@ WHERE
     /* ids: AND user_key = ANY(:ids) */
 GROUP BY user_key, source_key;
 
+-- name: count_stored_listens
+-- The number of all listens; 0 while the totals must not be used.
+SELECT coalesce(sum(listens), 0) FROM _listen_totals
+WHERE (SELECT count(*) FROM _stale_totals) = 0;
+
 -- name: count_covered_listens
 -- Count the listens of all or some people by person and feature source.
 INSERT INTO _covered_listens (user_key, source_key, listens)

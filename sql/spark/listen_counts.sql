@@ -1,21 +1,6 @@
 -- Spark SQL: the number of listens by week (its Monday), hour of the day, mood and feature source. Few rows, from which
--- the statistics are added up. Listens are the only large table: they are sent to other tasks once, by track, where
--- repeated ones meet each other and the label of the track.
-WITH once AS (
-    SELECT DISTINCT
-        e.user_id,
-        e.played_at_ms,
-        e.track_id
-    FROM (
-        SELECT /*+ REPARTITION(track_id) */
-            user_id,
-            played_at_ms,
-            track_id
-        FROM heard
-    ) AS e
-),
-
-local_listens AS (
+-- the statistics are added up. `once` has each listen once.
+WITH local_listens AS (
     SELECT /*+ BROADCAST(o) */
         e.user_id,
         e.track_id,
@@ -30,9 +15,8 @@ local_listens AS (
             AND e.played_at_ms < o.ends_at_ms
 ),
 
--- The hints spare a sort of all listens by track.
 labelled AS (
-    SELECT /*+ SHUFFLE_HASH(m), SHUFFLE_HASH(s) */
+    SELECT
         l.local_s DIV 86400 - (l.local_s DIV 86400 + 3) % 7 AS week,
         l.local_s % 86400 DIV 3600 AS hour,
         coalesce(CASE WHEN w.track_id IS NULL THEN m.mood ELSE w.mood END, 'Unlabelled') AS mood,

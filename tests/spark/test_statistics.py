@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -15,9 +16,15 @@ from mood_core.domain.answers import AskedBecause, MoodAnswer
 from mood_core.domain.head_text import StoredHead
 from mood_core.lake.arrow_tables import to_table
 from mood_core.lake.schema import AUDIO_FEATURES, ESTIMATED_FEATURES, LISTENS, MOOD_ANSWERS, MOOD_HEADS, MOODS, USERS
+from mood_core.spark.session import SHORT_JAVA, spark_session
+from mood_core.spark.statistics import create_views
+from mood_core.store.engine.sql_files import sql_file
 from mood_core.usecases.batches import Batches
 from tests.spark.lakes import VIEWS, moodlog, needs_spark, with_little_spark
 from tests.store_data import NOW, features, listens, moods, query, set_current, small_history, users
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
 
 pytestmark = [pytest.mark.slow, needs_spark]
 
@@ -42,6 +49,42 @@ def test_spark_counts_what_the_views_have(home: Path, tmp_path: Path, monkeypatc
         "Sad",
         "Unlabelled",
     }
+
+
+@pytest.mark.parametrize(("repeated", "exchanges"), [(False, 1), (True, 2)])
+def test_listens_are_sent_to_other_tasks_once_and_only_if_some_are_repeated(
+    home: Path, *, repeated: bool, exchanges: int
+) -> None:
+    with Workspace() as workspace:
+        batches = small_history(workspace.lake, workspace.database)
+        if repeated:
+            batches.add(LISTENS, listens([("ada", NOW, "t0"), ("ada", NOW - timedelta(days=1), "t1")]), now=NOW)
+            batches.add(LISTENS, listens([("ada", NOW, "t0"), ("grace", NOW, "t2")]), now=NOW)
+        with spark_session("local[1]", SHORT_JAVA) as spark:
+            create_views(spark, workspace.lake, workspace.database)
+            counts = spark.sql(sql_file("spark", "listen_counts").statement)
+            plan = _plan(counts)
+            counted = sum(counts.toArrow()["listens"].to_pylist())
+        assert [(counted,)] == query(workspace.database, "SELECT count(*) FROM listens")
+    assert _most_exchanges_of("played_at", plan) == exchanges  # one of them adds up the few counts of all tasks
+    assert not [line for line in plan if "hashpartitioning(model_version" in line]  # or one task gets all labels
+
+
+def _plan(frame: DataFrame) -> list[str]:
+    return str(frame._jdf.queryExecution().executedPlan().toString()).splitlines()
+
+
+def _most_exchanges_of(column: str, plan: list[str]) -> int:
+    """How often rows of the files with a ``column`` are sent to other tasks. The depth of a line is its indent."""
+    most = 0
+    above: list[tuple[int, str]] = []
+    for line in plan:
+        node = line.lstrip(" :+-")
+        depth = len(line) - len(node)
+        above = [(each, kind) for each, kind in above if each < depth] + [(depth, node.split(" ")[0])]
+        if node.startswith("FileScan") and f"{column}#" in node:
+            most = max(most, [kind for _, kind in above].count("Exchange"))
+    return most
 
 
 def _late() -> pa.Table:
