@@ -20,11 +20,14 @@ SELECT max(last_pulled_at_ms) FROM _accounts
 WHERE state = 'active';
 
 -- name: count_waiting_listens
--- The listens whose track has no label yet.
+-- The listens whose track has no label yet. Before there is a current model, these are all listens.
 SELECT count(*) FROM (
     SELECT 1 AS waiting FROM _waiting_listens
-    ORDER BY track_key
-    LIMIT :most
+    WHERE EXISTS (SELECT 1 FROM models AS m WHERE m.is_current = 1 AND m.estimated = 0)
+    UNION ALL
+    SELECT 1 AS waiting FROM listens
+    WHERE NOT EXISTS (SELECT 1 FROM models AS m WHERE m.is_current = 1 AND m.estimated = 0)
+    LIMIT :most -- noqa: AM09
 ) AS w;
 
 -- name: count_pending_plays

@@ -17,11 +17,11 @@ from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import event, text
 
 from mood_core.app.workspace import Workspace
-from mood_core.lake.schema import USERS
+from mood_core.lake.schema import LISTENS, USERS
 from mood_core.store.queries.operations import record_success
 from mood_core.web.metrics import MOST_PEOPLE, metrics
 from tests.report_history import NOW, add_history, workspace
-from tests.store_data import users
+from tests.store_data import listens, users
 
 _DOCS = Path(__file__).resolve().parents[2] / "docs"
 _DASHBOARD = json.loads((_DOCS / "grafana" / "operation.json").read_text(encoding="utf-8"))
@@ -93,6 +93,11 @@ def test_the_metrics_say_how_the_installation_stands(space: Workspace) -> None:
     assert found["moodlog_database_bytes"][""] > 100_000
     (schema,) = _families(space)["moodlog_schema_info"].samples
     assert re.fullmatch(r"\d{4}_\w+", schema.labels["migration"])
+
+
+def test_every_listen_waits_before_there_is_a_model(space: Workspace) -> None:
+    space.batches.add(LISTENS, listens([("ada", NOW - timedelta(hours=hour), "t0") for hour in range(7)]), now=NOW)
+    assert _values(_families(space)["moodlog_queue_length"])["waiting_listens"] == 7
 
 
 def test_many_people_are_counted_and_not_listed(space: Workspace) -> None:

@@ -127,6 +127,15 @@ def test_numbers_that_databases_keep_in_other_lengths_are_the_same(lake: Lake, m
     assert verify(lake, migrated, now=NOW, deep=True).findings == []
 
 
+def test_zero_with_a_sign_is_zero(lake: Lake, migrated: Database) -> None:
+    """SQLite stores no sign of zero, PostgreSQL does: a catalogue's loudness of -0.0 dB is no difference."""
+    table = features(["loud"])
+    place = table.schema.get_field_index("loudness")
+    table = table.set_column(place, "loudness", pa.array([-0.0], table.schema.field("loudness").type))
+    small_history(lake, migrated).add(AUDIO_FEATURES, table, now=NOW)
+    assert verify(lake, migrated, now=NOW, deep=True).findings == []
+
+
 def test_a_person_stored_twice_is_the_same_in_any_order_of_the_files(lake: Lake, migrated: Database) -> None:
     """A command that makes somebody known was killed between the two, run again, and a run then finishes the first."""
     later = NOW + timedelta(minutes=7)

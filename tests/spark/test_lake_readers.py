@@ -24,7 +24,7 @@ EXAMPLES = dict(re.findall(r"\n## ([^\n]+)\n.*?```python\n(.*?)```", PAGE, re.DO
 LISTENS = [["ada", 48], ["grace", 48]]
 # Under `uv run`, as in `make test-slow`, Ray would give its workers that environment: here the example has its own.
 _RAY = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0"}
-_SHOWN = "\nif __name__ == '__main__':\n{body}\n    import json\n    print(json.dumps(found))\n"
+_SHOW = "\nif __name__ == '__main__':\n    import json\n    print(json.dumps(found))\n"
 
 
 @pytest.fixture
@@ -36,13 +36,12 @@ def lake(home: Path) -> Path:
     return home / "lake"
 
 
-def _installed(packages: list[str], folder: Path) -> Path:
+def _installed(packages: list[str], folder: Path, *, beside_moodlog: bool) -> Path:
     """An environment with ``packages``; moodlog's own library is read from the checkout."""
     uv = _uv()
-    own = ["numpy", "pyarrow", "ai-edge-litert"] if "moodlog" in packages else []
+    own = ["numpy", "pyarrow", "ai-edge-litert"] if beside_moodlog else []
     subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, folder], check=True)
-    wanted = [*own, *(package for package in packages if package != "moodlog")]
-    command = [uv, "pip", "install", "--quiet", "--python", str(folder), *wanted]
+    command = [uv, "pip", "install", "--quiet", "--python", str(folder), *own, *packages]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode and any(part in done.stderr.lower() for part in _OFFLINE):
         pytest.skip("the package registry cannot be reached")
@@ -53,10 +52,10 @@ def _installed(packages: list[str], folder: Path) -> Path:
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_the_example_reads_the_lake(name: str, lake: Path, tmp_path: Path) -> None:
     first, _, body = EXAMPLES[name].partition("\n")
-    python = _installed(first.removeprefix("# pip install ").split(), tmp_path / "environment")
+    packages, beside, _ = first.removeprefix("# pip install ").partition("  (beside moodlog)")
+    python = _installed(packages.split(), tmp_path / "environment", beside_moodlog=bool(beside))
     script = tmp_path / "example.py"
-    indented = "".join(f"    {line}\n" if line else "\n" for line in body.splitlines())
-    script.write_text(_SHOWN.format(body=indented), encoding="utf-8")
+    script.write_text(body + _SHOW, encoding="utf-8")
     environment = {**os.environ, **_RAY, "PYTHONPATH": str(ROOT), "HOME": str(tmp_path)}
     done = subprocess.run(
         [python, script], cwd=lake, env=environment, capture_output=True, text=True, check=False, timeout=600

@@ -87,6 +87,6 @@ def queues_are_right(connection: Connection) -> dict[str, bool]:
 
 def _digest(values: Any) -> int:
     # PostgreSQL stores single precision, SQLite double: the bits in single precision are equal. Rounded decimal digits
-    # are not, because a number in the middle can be rounded to either side.
-    plain = [_SINGLE.pack(value) if isinstance(value, float) else value for value in values]
+    # are not, because a number in the middle can be rounded to either side. SQLite stores -0.0 as 0, and so must this.
+    plain = [_SINGLE.pack(value + 0.0) if isinstance(value, float) else value for value in values]
     return int.from_bytes(blake2b(repr(plain).encode(), digest_size=8).digest(), "big")
