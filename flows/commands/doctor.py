@@ -84,10 +84,11 @@ def _app(workspace: Workspace) -> Finding:
     from mood_core.spotify.callback import check_redirect_uri
 
     services, (people, _) = workspace.accounts.services(), workspace.accounts.numbers()
-    if people and not workspace.settings.spotify_client_id and Service.SPOTIFY not in services:
+    if not workspace.settings.spotify_client_id and Service.SPOTIFY not in services:
         if services:
             return Finding("app", Level.OK, "not needed: no account is pulled from Spotify")
-        message = "no app is set, so recent listens are not pulled; imported listens are kept"
+        kept = "so recent listens are not pulled; imported listens are kept"
+        message = f"no app is set, {kept if people else 'which only accounts of Spotify need'}"
         remedy = "set MOODLOG_SPOTIFY_CLIENT_ID, then run moodlog connect; or moodlog connect --from listenbrainz NAME"
         return Finding("app", Level.WARNING, message, remedy)
     check_redirect_uri(workspace.spotify_app.redirect_uri)
@@ -131,10 +132,10 @@ def _sources(workspace: Workspace) -> list[Finding]:
         name = source.name.partition(":")[0]
         level, message, remedy = Level.OK, "in use", ""
         if name in refused:
-            level, remedy = Level.WARNING, "nothing, while another source works"
+            level, remedy = Level.WARNING, "nothing to do while another source works"
             message = f"has refused this app since {refused[name]}; moodlog retries after 30 days"
         elif source.remote and (problem := _problem_of(source, workspace)):
-            level, message, remedy = Level.WARNING, problem, "nothing; the next run asks it again"
+            level, message, remedy = Level.WARNING, problem, "nothing to do: the next run tries it again"
         findings.setdefault(name, Finding(f"features from {name}", level, message, remedy))
     return list(findings.values()) or [
         Finding("features", Level.BROKEN, "no feature source is in use", "set MOODLOG_FEATURE_SOURCES")

@@ -14,6 +14,7 @@ from flows.run_failed import RunFailed
 from flows.server.runtime import PrefectRuntime, prefect_runtime
 from mood_core.cli import options
 from mood_core.cli.messages import NO_ACCOUNT, echo_demo_note
+from mood_core.cli.person_names import complete_person
 from mood_core.cli.plain_table import table_console
 from mood_core.errors import MoodlogError
 from mood_core.settings import load_settings
@@ -23,7 +24,15 @@ if TYPE_CHECKING:
 
 
 @click.command
-@click.option("-u", "--user", "users", multiple=True, metavar="ID|NAME", help="Only this account; may be repeated.")
+@click.option(
+    "-u",
+    "--user",
+    "users",
+    multiple=True,
+    metavar="ID|NAME",
+    shell_complete=complete_person,
+    help="Only this account; may be repeated.",
+)
 @click.option("--from", "first_day", type=options.DAY, help="Label only tracks played on this local day or later.")
 @click.option("--to", "last_day", type=options.DAY, help="Label only tracks played on this local day or earlier.")
 @click.option("--dry-run", is_flag=True, help="Fetch new listens from Spotify, but write nothing.")

@@ -9,6 +9,7 @@ import click
 from mood_core.app.workspace import Workspace
 from mood_core.cli import options
 from mood_core.cli.messages import NO_ACCOUNT
+from mood_core.cli.person_names import complete_person
 from mood_core.cli.terminal import echo_json
 from mood_core.text.sanitise import plain
 from mood_core.usecases.people.manage_users import accounts_called
@@ -20,7 +21,7 @@ _MOST_NAMES = 5
 
 
 @click.command
-@click.argument("person", required=False)
+@click.argument("person", required=False, shell_complete=complete_person)
 @options.as_json_lines
 def command(person: str | None, as_json: bool) -> None:
     """Show what PERSON, or everybody, answered, and what was learned: the agreement with the labels before and after.

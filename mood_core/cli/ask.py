@@ -10,6 +10,7 @@ import click
 
 from mood_core.app.workspace import Workspace
 from mood_core.cli import options
+from mood_core.cli.person_names import complete_person
 from mood_core.cli.single_keys import single_keys
 from mood_core.cli.terminal import echo_json
 from mood_core.domain.answers import NONE, UNDONE, AskedBecause, answer_of
@@ -31,7 +32,7 @@ _UNDO = "undo"
 
 
 @click.command
-@click.argument("person", required=False)
+@click.argument("person", required=False, shell_complete=complete_person)
 @click.option("--count", default=20, type=options.Integer(1, 1000), help="Number of tracks to ask about.")
 @options.as_json_lines
 def ask(person: str | None, count: int, as_json: bool) -> None:
@@ -66,7 +67,7 @@ def ask(person: str | None, count: int, as_json: bool) -> None:
 
 
 @click.command
-@click.argument("person")
+@click.argument("person", shell_complete=complete_person)
 @click.argument("track")
 @click.argument("moods", nargs=-1, required=True)
 @click.option(

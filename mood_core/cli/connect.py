@@ -12,6 +12,7 @@ from rich.console import Console
 
 from mood_core.app.parts import machine_zone
 from mood_core.app.workspace import Workspace
+from mood_core.cli.person_names import complete_person
 from mood_core.domain.records import SERVICE_NAMES, Service, User
 from mood_core.errors import ConfigError, InputError
 from mood_core.http.addresses import origin
@@ -43,7 +44,12 @@ _WITH_TOKEN = click.option(
     show_default=True,
     help="The service to pull from.",
 )
-@click.option("--user", metavar="ID|NAME", help="Add it to a person with a history; for listenbrainz and lastfm.")
+@click.option(
+    "--user",
+    metavar="ID|NAME",
+    shell_complete=complete_person,
+    help="Add it to a person with a history; for listenbrainz and lastfm.",
+)
 @_WITH_TOKEN
 @_NO_BROWSER
 @click.option("--timezone", metavar="ZONE", help="IANA time zone, like Europe/Berlin; default: this machine's.")
@@ -90,7 +96,7 @@ def command(
 
 
 @click.command
-@click.argument("user")
+@click.argument("user", shell_complete=complete_person)
 @_WITH_TOKEN
 @_NO_BROWSER
 def reconnect(user: str, with_token: bool, no_browser: bool) -> None:

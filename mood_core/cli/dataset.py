@@ -12,6 +12,7 @@ import numpy as np
 from mood_core.app.workspace import Workspace
 from mood_core.cli import options
 from mood_core.cli.messages import echo_notes
+from mood_core.cli.person_names import complete_person
 from mood_core.cli.plain_table import plain_table, print_table
 from mood_core.cli.progress import count_progress
 from mood_core.domain.records import FEATURES
@@ -45,7 +46,12 @@ def command() -> None:
     help="A playlist, its mood and its curator.",
 )
 @click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="A .csv or .parquet file.")
-@click.option("--user", metavar="ID|NAME", help="The account that reads the playlists; default: the first.")
+@click.option(
+    "--user",
+    metavar="ID|NAME",
+    shell_complete=complete_person,
+    help="The account that reads the playlists; default: the first.",
+)
 @options.as_json
 def build(playlists: tuple[str, ...], out: Path, user: str | None, as_json: bool) -> None:
     """Collect the tracks of playlists with their audio features. Each playlist has one mood and one curator.

@@ -10,13 +10,14 @@ import click
 
 from mood_core.app.workspace import Workspace
 from mood_core.cli import options
+from mood_core.cli.person_names import complete_person
 from mood_core.files.private import file_stem
 from mood_core.text.sanitise import plain
 from mood_core.usecases.people.manage_users import the_account
 
 
 @click.command
-@click.option("-u", "--user", required=True, metavar="ID|NAME", help="The person.")
+@click.option("-u", "--user", required=True, metavar="ID|NAME", shell_complete=complete_person, help="The person.")
 @click.option(
     "--format", "kind", type=click.Choice(["json", "csv", "parquet"]), default="json", help="The format of the files."
 )

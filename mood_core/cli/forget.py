@@ -9,11 +9,14 @@ import click
 
 from mood_core.app.workspace import Workspace
 from mood_core.cli import options
+from mood_core.cli.person_names import complete_person
 from mood_core.text.sanitise import plain
 
 
 @click.command
-@click.option("-u", "--user", required=True, metavar="ID|NAME", help="The person to forget.")
+@click.option(
+    "-u", "--user", required=True, metavar="ID|NAME", shell_complete=complete_person, help="The person to forget."
+)
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @click.option(
     "--even-without", multiple=True, metavar="FILE", help="Continue without a lake file that cannot be restored."

@@ -1,4 +1,4 @@
-"""``moodlog history``: show moods by day, week, month, hour, weekday or track."""
+"""``moodlog history``: show moods by day, week, month, year, hour, weekday or track."""
 
 from __future__ import annotations
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from mood_core.cli import options
+from mood_core.cli.person_names import complete_person
 from mood_core.cli.terminal import echo_json
 from mood_core.errors import InputError
 from mood_core.exports.parse_row import SHORTEST_LISTEN_MS
@@ -34,7 +35,13 @@ _WANTED = "the zip of Spotify or ListenBrainz, its folder or files, or a JSON or
 
 @click.command("import")
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="PATH...")
-@click.option("-u", "--user", metavar="ID|NAME", help="The person; a new name creates a person without an account.")
+@click.option(
+    "-u",
+    "--user",
+    metavar="ID|NAME",
+    shell_complete=complete_person,
+    help="The person; a new name creates a person without an account.",
+)
 @click.option("--timezone", metavar="ZONE", help="IANA time zone of a new person; default: this machine's.")
 @click.option(
     "--min-ms",

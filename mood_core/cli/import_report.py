@@ -12,6 +12,7 @@ from rich.table import Table
 from mood_core.cli.plain_table import plain_table, print_table
 from mood_core.exports.outcomes import MEANING, RowOutcome
 from mood_core.text.format import first_few, plural
+from mood_core.text.sanitise import plain
 from mood_core.usecases.imports.import_export import ImportReport
 from mood_core.usecases.imports.label_coverage import (
     LOCAL_FILE,
@@ -44,10 +45,10 @@ def print_outcomes(report: ImportReport) -> None:
 
 
 def print_notes(notes: Iterator[str]) -> None:
-    """Print ``notes`` to stderr, a line each."""
+    """Print ``notes`` to stderr, a line each: names of files and people can have any character."""
     console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
     for note in notes:
-        console.print(note)
+        console.print(plain(note))
 
 
 def _notes(report: ImportReport) -> Iterator[str]:

@@ -8,13 +8,16 @@ from pathlib import Path
 import click
 
 from mood_core.app.demo_home import demo_note
-from mood_core.text.hints import NOBODY
 from mood_core.text.sanitise import plain
 
-NO_ACCOUNT = f"{NOBODY[0].upper()}{NOBODY[1:]}."
+NO_ACCOUNT = """No account is connected yet. One of these begins a history:
+  moodlog import FILE                        data that Spotify, ListenBrainz or Last.fm sent
+  moodlog connect                            an account of Spotify
+  moodlog connect --from listenbrainz NAME   an account of ListenBrainz; --from lastfm for Last.fm"""
+"""What helps while no person is stored."""
 
-NO_LISTENS = "No listens are stored yet; `moodlog run` pulls the last 50, `moodlog import FILE` reads an export."
-NONE_SELECTED = "No listens are stored for these days; give an earlier --from or a later --to, or leave them out."
+NO_LISTENS = "no listens are stored yet; `moodlog run` pulls the last 50, `moodlog import FILE` reads an export"
+NONE_SELECTED = "no listens are stored for these days; give an earlier --from or a later --to, or leave them out"
 
 
 def echo_demo_note(home: Path) -> None:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from mood_core.cli.person_names import complete_person
+
 if TYPE_CHECKING:
     from click import Context, Parameter
 
@@ -69,7 +71,9 @@ spark_master = click.option(
     callback=_checked_master,
     help="Spark's master: local[*], local[N] or spark://host:port; default MOODLOG_SPARK_MASTER.",
 )
-one_person = click.option("-u", "--user", metavar="ID|NAME", help="Show this person; default: everybody.")
+one_person = click.option(
+    "-u", "--user", metavar="ID|NAME", shell_complete=complete_person, help="Show this person; default: everybody."
+)
 PEOPLE_SHOWN = 100
 """The people of a table."""
 

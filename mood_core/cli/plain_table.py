@@ -14,6 +14,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from mood_core.text.format import plural
+from mood_core.text.sanitise import plain
+
 UNLIMITED = 100_000
 """The width of a console whose lines are not for a terminal."""
 
@@ -29,7 +32,7 @@ def plain_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     table = Table(box=None, pad_edge=False)
     for name, value in rows[0].items():
         number = isinstance(value, int | float)
-        longest = max(Text(str(row[name])).cell_len for row in [{name: name}, *rows])
+        longest = max(Text(_shown(row[name])).cell_len for row in [{name: name}, *rows])
         table.add_column(
             name.replace("_", " "),
             justify="right" if number else "left",
@@ -38,8 +41,15 @@ def plain_table(rows: Sequence[Mapping[str, Any]]) -> Table:
             overflow="fold",
         )
     for row in rows:
-        table.add_row(*(Text("" if value is None else str(value)) for value in row.values()))
+        table.add_row(*(Text(_shown(value)) for value in row.values()))
     return table
+
+
+def _shown(value: Any) -> str:
+    """A cell's text: counts as everywhere, and no control character of a name or a path."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return plural(value)
+    return "" if value is None else plain(str(value))
 
 
 def table_console() -> Console:

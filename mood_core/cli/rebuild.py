@@ -55,7 +55,7 @@ def command(context: click.Context, skip_damaged: bool, workers: int, cancel: bo
         echo_json(asdict(report))
         return
     for finding in report.skipped:
-        click.echo(f"skipped {finding.subject}: {finding.problem}")
+        click.echo(plain(f"skipped {finding.subject}: {finding.problem}"))
     click.echo(f"rebuilt from {report.files} files with {report.rows} rows")
 
 

@@ -13,7 +13,6 @@ from zoneinfo import ZoneInfo
 import click
 
 from mood_core.app.workspace import Workspace
-from mood_core.classifier.headline import headline
 from mood_core.cli import options
 from mood_core.cli.messages import NO_ACCOUNT
 from mood_core.cli.terminal import echo_json
@@ -24,12 +23,14 @@ from mood_core.report.read_recap import period_to_show, read_recap
 from mood_core.report.recap import Recap
 from mood_core.report.recap_period import Unit, period_with
 from mood_core.store.queries.accounts import Account
+from mood_core.text.hints import NOBODY
 from mood_core.text.sanitise import plain
 from mood_core.usecases.people.manage_users import accounts_called
 
 _LAST = "last"
 _WIDEST = 100
 _MOST_PEOPLE = 12
+_CAVEAT = "Moods are a model's estimate of the sound; `moodlog report` shows how often it is right."
 
 
 def _period(unit: Unit, kind: click.DateTime, form: str, what: str) -> Callable[[Any], Any]:
@@ -77,6 +78,8 @@ def command(
         raise InputError(f"{cards}: cards are for a year; use --year, or --out with a .png for the {unit}")
     with Workspace() as workspace:
         people = accounts_called(workspace.accounts, [user] if user else [])
+        if out and not people:
+            raise InputError(f"{out} was not written; {NOBODY}")
         if out and len(people) != 1:
             raise InputError(f"a picture shows one person, but {len(people)} are selected; choose one with --user")
         if not people:
@@ -93,7 +96,7 @@ def command(
             rest = "--user selects one, and --json has them all"
             click.echo(f"These are {len(shown)} of {len(people)} people by name; {rest}.", err=True)
         if labelled and not as_json:
-            click.echo(headline(workspace.model_card), err=True)
+            click.echo(_CAVEAT, err=True)
 
 
 def _wanted(periods: dict[str, date | str | None]) -> tuple[Unit, date | None]:
@@ -111,7 +114,7 @@ def _wanted(periods: dict[str, date | str | None]) -> tuple[Unit, date | None]:
 
 def _show(recap: Recap, account: Account, out: Path | None, *, as_json: bool) -> bool:
     """Write the recap of one person; returns whether a mood is known."""
-    echo_json(recap.as_json()) if as_json else click.echo(f"{_paragraph(recap.sentences())}\n")
+    echo_json(recap.as_json()) if as_json else click.echo(f"{_in_lines(recap.sentences())}\n")
     if not recap.total and account.newest_listen_at and not as_json:
         newest = period_with(recap.period.unit, account.newest_listen_at.astimezone(ZoneInfo(account.timezone)).date())
         command = f"moodlog recap --{newest.unit} {newest.key}"
@@ -147,7 +150,11 @@ def _write_cards(recap: Recap, out: Path) -> Path:
     return out
 
 
-def _paragraph(sentences: Sequence[str]) -> str:
-    """The sentences in lines that a terminal does not break within a word; one line in a pipe."""
-    said = " ".join(sentences)
-    return click.wrap_text(said, min(shutil.get_terminal_size().columns, _WIDEST)) if sys.stdout.isatty() else said
+def _in_lines(sentences: Sequence[str]) -> str:
+    """A line for each sentence, the first as a heading; on a terminal, lines break between words."""
+    first, *others = map(plain, sentences)
+    lines = [(first, "", ""), *((sentence, "• ", "  ") for sentence in others)]
+    if not sys.stdout.isatty():
+        return "\n".join(begin + sentence for sentence, begin, _ in lines)
+    width = min(shutil.get_terminal_size().columns, _WIDEST)
+    return "\n".join(click.wrap_text(sentence, width, begin, after) for sentence, begin, after in lines)

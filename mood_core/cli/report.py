@@ -10,16 +10,26 @@ import click
 
 from mood_core.app.workspace import Workspace
 from mood_core.cli import options
-from mood_core.cli.messages import NO_ACCOUNT, NO_LISTENS, NONE_SELECTED
+from mood_core.cli.messages import NO_LISTENS, NONE_SELECTED
+from mood_core.cli.person_names import complete_person
 from mood_core.errors import InputError
 from mood_core.files.private import write_private
 from mood_core.store.queries.history import HistoryFilter, mood_counts
+from mood_core.text.hints import NOBODY
 from mood_core.text.sanitise import plain
 from mood_core.usecases.people.manage_users import accounts_called
 
 
 @click.command
-@click.option("-u", "--user", "users", multiple=True, metavar="ID|NAME", help="Show this person; default: everybody.")
+@click.option(
+    "-u",
+    "--user",
+    "users",
+    multiple=True,
+    metavar="ID|NAME",
+    shell_complete=complete_person,
+    help="Show this person; default: everybody.",
+)
 @options.first_day
 @options.last_day
 @click.option(
@@ -45,9 +55,9 @@ def command(users: tuple[str, ...], first_day: date | None, last_day: date | Non
 
     refuse_foreign_page(out)
     with Workspace() as workspace:
-        write_report(workspace, out, users=users, first_day=first_day, last_day=last_day)
         if reason := _empty(workspace, users, first_day, last_day):
-            click.echo(f"The page is empty. {reason}", err=True)
+            raise InputError(f"the page would be empty, so {out} was not written; {reason}")
+        write_report(workspace, out, users=users, first_day=first_day, last_day=last_day)
     click.echo(plain(str(out)))
     if open_it:
         webbrowser.open(out.resolve().as_uri())
@@ -57,7 +67,7 @@ def _empty(workspace: Workspace, users: tuple[str, ...], first_day: date | None,
     """Why the page has no listens, and what to do; empty if it has some."""
     people = [account.user_id for account in accounts_called(workspace.accounts, users)]
     if not people:
-        return NO_ACCOUNT
+        return NOBODY
     if mood_counts(workspace.reading, "month", HistoryFilter(people, first_day, last_day)):
         return ""
     return NO_LISTENS if first_day is None and last_day is None else NONE_SELECTED

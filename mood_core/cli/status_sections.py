@@ -34,9 +34,9 @@ def summary(state: Mapping[str, Any]) -> dict[str, list[Row]]:
 def attention(state: Mapping[str, Any]) -> Iterator[str]:
     """Sentences about what has no section: possible gaps, pending and changed plays, and rate limits."""
     if gaps := sum(gap["filled_at"] is None for gap in state["gaps"]):
-        yield f"Possible gaps: {gaps}. An import of your data from Spotify fills them."
+        yield f"Possible gaps: {plural(gaps)}. An import of your data from Spotify fills them."
     if pending := sum(row["listens"] for row in state["history"] if row["source"] == "pending"):
-        yield f"Pending plays, whose track is not known yet: {pending}. The nightly run looks up their names."
+        yield f"Pending plays, whose track is not known yet: {plural(pending)}. The nightly run looks up their names."
     for user in state["users"]:
         if changed := user["changed_plays"]:
             person, service = user["display_name"], SERVICE_NAMES[user["service"]]
@@ -100,10 +100,15 @@ def _problems(users: list[Row]) -> dict[str, list[Row]]:
 def _account(user: Row) -> Row:
     return {
         "person": user["display_name"],
-        "service": user["service"],
-        "state": user["state"].replace("_", " "),
+        "service": user["service"] if user["state"] != "unconnected" else None,
+        "state": state_in_words(user["state"]),
         "days left": user["token_days_left"],
     }
+
+
+def state_in_words(state: str) -> str:
+    """The state of an account for people: without a token, a history was imported (docs/states.md)."""
+    return "imported" if state == "unconnected" else state.replace("_", " ")
 
 
 def _newest(user: Row) -> Row:
@@ -121,7 +126,7 @@ def _moods(newest: Mapping[str, Any]) -> dict[str, list[Row]]:
     dated = [row for row in years if row["release_year"].isdigit()]
     rows = [*dated[:_YEARS], *_together("older", dated[_YEARS:]), *_together("unknown", years[len(dated) :])]
     rows += _together("all", years) if len(rows) > 1 else []
-    title = f"Moods of the newest {newest['listens']} listens, by year of release"
+    title = f"Moods of the newest {plural(newest['listens'], 'listen')}, by year of release"
     return {title: [{"released": row["release_year"], **_mood(row)} for row in rows]}
 
 

@@ -10,15 +10,18 @@ import click
 from mood_core.app.workspace import Workspace
 from mood_core.cli import options
 from mood_core.cli.messages import NO_ACCOUNT
+from mood_core.cli.person_names import complete_person
 from mood_core.cli.plain_table import plain_table, print_table
+from mood_core.cli.status_sections import state_in_words
 from mood_core.cli.terminal import echo_json
 from mood_core.errors import InputError
 from mood_core.store.queries.accounts import Account, Accounts
 from mood_core.text.format import plural
+from mood_core.text.sanitise import plain
 from mood_core.usecases.people.manage_users import change_user, set_paused, the_account
 from mood_core.usecases.people.try_permissions import REFUSED, resume_refused
 
-_USER = click.argument("user", metavar="ID|NAME")
+_USER = click.argument("user", metavar="ID|NAME", shell_complete=complete_person)
 
 
 @click.group
@@ -55,7 +58,7 @@ def list_users(as_json: bool, limit: int | None, prefix: str) -> None:
             "id": account.user_id,
             "person": account.display_name,
             "time zone": account.timezone,
-            "state": account.state.replace("_", " "),
+            "state": state_in_words(account.state),
         }
         for account in accounts
     ]
@@ -80,7 +83,7 @@ def pause(user: str) -> None:
     """Stop pulling an account. Its history stays; listens during the pause may be lost."""
     with Workspace() as workspace:
         set_paused(the_account(workspace.accounts, user), workspace.accounts, paused=True)
-    click.echo(f"{user} is paused; `moodlog users resume {user}` resumes it.", err=True)
+    click.echo(plain(f"{user} is paused; `moodlog users resume {user}` resumes it."), err=True)
 
 
 @command.command(short_help="Resume pulling a paused account, or retry a permission.")
@@ -101,7 +104,7 @@ def resume(user: str) -> None:
             resume_refused(account, workspace.try_permission, workspace.days_left)
         else:
             set_paused(account, workspace.accounts, paused=False)
-    click.echo(f"{user} is pulled again.", err=True)
+    click.echo(plain(f"{user} is pulled again."), err=True)
 
 
 @command.command("drop-changed")
@@ -121,7 +124,7 @@ def drop_changed(user: str) -> None:
         account = the_account(workspace.accounts, user)
         dropped = workspace.drop_changed_plays(account)
     after = "; the next pull reads that period again: `moodlog run`" if dropped else ""
-    click.echo(f"{plural(dropped, 'play')} of {account.display_name} removed{after}.", err=True)
+    click.echo(plain(f"{plural(dropped, 'play')} of {account.display_name} removed{after}."), err=True)
 
 
 @command.command
@@ -138,7 +141,7 @@ def rename(user: str, name: str) -> None:
         changed = change_user(
             the_account(workspace.accounts, user), workspace.batches, now=workspace.now(), display_name=name
         )
-    click.echo(f"{changed.user_id} is now called {changed.display_name}.", err=True)
+    click.echo(plain(f"{changed.user_id} is now called {changed.display_name}."), err=True)
 
 
 @command.command("set-timezone")
@@ -154,4 +157,4 @@ def set_timezone(user: str, timezone: str) -> None:
     with Workspace() as workspace:
         account = the_account(workspace.accounts, user)
         changed = change_user(account, workspace.batches, now=workspace.now(), timezone=timezone)
-    click.echo(f"{changed.display_name} now has the time zone {changed.timezone}.", err=True)
+    click.echo(plain(f"{changed.display_name} now has the time zone {changed.timezone}."), err=True)

@@ -163,13 +163,14 @@ WHERE
 
 -- name: mood_counts
 -- Listens by person, longer period and mood, from the kept counts of days. A week is its Monday in days since
--- 1970-01-01, a month is the date of its first day, a weekday is 1 (Monday) to 7, and the period of a person is all
--- time.
+-- 1970-01-01, a month or a year is the date of its first day, a weekday is 1 (Monday) to 7, and the period of a person
+-- is all time.
 SELECT
     u.user_id,
     u.display_name,
     /* week: m.day - (m.day + 3) % 7 AS period, */
     /* month: CAST(date_trunc('month', DATE '1970-01-01' + m.day) AS DATE) AS period, */
+    /* year: CAST(date_trunc('year', DATE '1970-01-01' + m.day) AS DATE) AS period, */
     /* weekday: (m.day + 3) % 7 + 1 AS period, */
     /* person: '' AS period, */
     CAST(sum(m.calm) AS BIGINT) AS calm,

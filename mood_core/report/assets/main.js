@@ -18,7 +18,7 @@ function fromAddress() {
   return { person, period, part: PARTS[wanted.get("part")] && wanted.get("part") };
 }
 
-const NO_ACCOUNT = "No account is connected yet: `moodlog connect` connects one of Spotify; without Premium, `moodlog connect --from listenbrainz NAME` or `--from lastfm NAME` does; `moodlog import FILE` reads an export of your data. Then make the page again.";
+const NO_ACCOUNT = "No account is connected yet: run `moodlog import FILE` or `moodlog connect`. Then make the page again.";
 
 /** ``text`` with its parts between backquotes as code. */
 const inCode = (text) => text.split("`").map((part, at) => (at % 2 ? el("code", {}, part) : part));

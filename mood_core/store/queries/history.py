@@ -1,4 +1,4 @@
-"""Listens by mood and day, week, month, hour or weekday, and the newest listens, from the public views."""
+"""Listens by mood and day, week, month, year, hour or weekday, and the newest listens, from the public views."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ _PERIODS: dict[str, Callable[[Any], str | int]] = {
     "day": lambda day: str(day_of(day)),
     "week": lambda monday: str(day_of(monday)),
     "month": lambda first_day: str(first_day)[:7],
+    "year": lambda first_day: str(first_day)[:4],
     "weekday": int,
     "person": str,
 }
@@ -31,8 +32,8 @@ GROUPINGS = (*_PERIODS, "hour")
 class MoodCount(NamedTuple):
     """One person's ``listens`` in one ``period``, in the order of ``ALL_MOODS``.
 
-    A period is a day or a week's Monday (YYYY-MM-DD), a month (YYYY-MM), an hour (0-23), or a weekday (1 for Monday to
-    7 for Sunday), or all time: an empty text. A tuple, because there can be some 100,000.
+    A period is a day or a week's Monday (YYYY-MM-DD), a month (YYYY-MM), a year (YYYY), an hour (0-23), or a
+    weekday (1 for Monday to 7 for Sunday), or all time: an empty text. A tuple, because there can be some 100,000.
     """
 
     user_id: str

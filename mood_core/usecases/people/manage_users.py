@@ -11,7 +11,7 @@ from mood_core.domain.records import Service, User
 from mood_core.errors import ConfigError, InputError
 from mood_core.store.queries.accounts import Account, Accounts
 from mood_core.text.format import is_visible
-from mood_core.text.hints import NOBODY
+from mood_core.text.hints import NOBODY, did_you_mean
 from mood_core.text.names import name_key
 from mood_core.text.sanitise import plain
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from mood_core.usecases.batch_writer import BatchWriter
 
 _LONGEST_NAME = 200
+_MOST_COMPARED = 500
+"""With so many people, the first by name are compared with an unknown name."""
 _LIST = "`moodlog users list` shows them with their ids"
 
 
@@ -65,7 +67,9 @@ def accounts_called(accounts: Accounts, names: Collection[str]) -> list[Account]
 
 
 def _unknown(accounts: Accounts, called: str) -> InputError:
-    return InputError(f"no account is called {called}; {_LIST if accounts.page(1) else NOBODY}")
+    people = accounts.page(_MOST_COMPARED)
+    similar = did_you_mean(called, {name for one in people for name in (one.display_name, one.user_id)})
+    return InputError(f"no account is called {called}; {_LIST if people else NOBODY}{similar and '.'}{similar}")
 
 
 def the_reader(accounts: Accounts, user: str | None) -> str:
