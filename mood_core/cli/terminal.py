@@ -8,7 +8,6 @@ from __future__ import annotations
 import codecs
 import io
 import json
-import re
 import sys
 import unicodedata
 from functools import lru_cache
@@ -16,11 +15,11 @@ from typing import Any
 
 import click
 
+from mood_core.text.sanitise import BIDI, without_bidi
+
 _SUFFIX = "_for_moodlog"
 _ERRORS = "moodlog_signs"
-_BIDI = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
-_IN_BIDI = re.compile(f"[{''.join(map(chr, _BIDI))}]")
-_ESCAPED_BIDI = {code: f"\\u{code:04x}" for code in _BIDI}
+_ESCAPED_BIDI = {code: f"\\u{code:04x}" for code in BIDI}
 _SIGNS = str.maketrans(
     "○▲●▽·–—−…→±‘’“”×\u00a0\u202f━╸╺•",
     "o^*v.---~>~''\"\"x  ---*",
@@ -75,7 +74,7 @@ def _find_codec(name: str) -> codecs.CodecInfo | None:
             self._base = base.incrementalencoder(errors)
 
         def encode(self, text: str, final: bool = False) -> bytes:
-            return self._base.encode(text if text.isascii() else _IN_BIDI.sub("", text), final)
+            return self._base.encode(without_bidi(text), final)
 
         def reset(self) -> None:
             self._base.reset()

@@ -14,6 +14,7 @@ from typing import Any
 from mood_core.domain.mood_style import style_variables
 from mood_core.files.own_file import refuse_foreign
 from mood_core.files.private import file_stem
+from mood_core.text.sanitise import without_bidi
 
 _SCRIPTS = (
     "basics.js",
@@ -121,8 +122,8 @@ def _data(data: dict[str, Any]) -> tuple[str, str]:
 
 
 def data_json(data: dict[str, Any]) -> str:
-    """``data`` as JSON without markup characters, as the page's script reads it."""
-    written = json.dumps(_packed(data), ensure_ascii=False, separators=(",", ":"))
+    """``data`` as JSON without markup characters and bidirectional controls, as the page's script reads it."""
+    written = without_bidi(json.dumps(_packed(data), ensure_ascii=False, separators=(",", ":")))
     for sign in "<>&\u2028\u2029":
         written = written.replace(sign, f"\\u{ord(sign):04x}")
     return written

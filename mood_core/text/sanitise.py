@@ -10,6 +10,10 @@ _PLAIN = {**dict.fromkeys(_UNFIT, "\N{REPLACEMENT CHARACTER}"), **dict.fromkeys(
 
 _NOT_XML = "[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 """Not compiled here: that takes 5 ms at the start of every command."""
+BIDI = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+"""The bidirectional controls: those of a title could reorder the text around it."""
+
+_IN_BIDI = re.compile(f"[{''.join(map(chr, BIDI))}]")
 _CREDENTIALS = re.compile(r"(?<=://)\S*@")
 
 
@@ -26,6 +30,11 @@ def plain(text: str) -> str:
     return text if text.isprintable() else text.translate(_PLAIN)
 
 
+def without_bidi(text: str) -> str:
+    """``text`` without bidirectional controls, as terminals and pages show it."""
+    return text if text.isascii() else _IN_BIDI.sub("", text)
+
+
 def xml_text(text: str) -> str:
-    """``text`` without the characters that XML forbids, even escaped."""
-    return re.sub(_NOT_XML, "", text)
+    """``text`` without bidirectional controls and the characters that XML forbids, even escaped."""
+    return re.sub(_NOT_XML, "", without_bidi(text))

@@ -24,6 +24,7 @@ from mood_core.report.page import data_json
 from mood_core.report.recap_period import up_to
 from mood_core.text.format import plural, shown_title, written_number
 from mood_core.text.names import name_key
+from mood_core.text.sanitise import without_bidi
 from mood_core.web.access import Access
 from mood_core.web.guard import READER
 from mood_core.web.people import Person, find_person, people_called, people_page
@@ -136,7 +137,13 @@ class Site:
 
 def _templates() -> Environment:
     loader = PackageLoader("mood_core.web", "templates")
-    found = Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    found = Environment(
+        loader=loader,
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=lambda value: without_bidi(value) if type(value) is str else value,
+    )
     found.globals.update(
         MOODS=MOODS,
         ALL=ALL_MOODS,

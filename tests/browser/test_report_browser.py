@@ -174,10 +174,19 @@ def test_the_hours_are_the_views(browser: Any, history: tuple[Workspace, Path]) 
     close_page(page)
 
 
+def test_the_busiest_hour_is_the_same_on_a_phone(browser: Any, history: tuple[Workspace, Path]) -> None:
+    said = []
+    for width in (1280, 390):
+        page = open_page(browser, history[1], width=width)
+        said.append(page.locator("#hours .finding").first.inner_text())
+        close_page(page)
+    assert said[0] == said[1]
+
+
 def test_the_time_of_the_page_is_that_of_its_reader(browser: Any, history: tuple[Workspace, Path]) -> None:
     page = open_page(browser, history[1], zone="America/Los_Angeles")
     assert (
-        "on 24\N{NO-BREAK SPACE}Nov\N{NO-BREAK SPACE}2026, 04:00. " in page.locator("#made").inner_text()
+        "on 24\N{NO-BREAK SPACE}Nov\N{NO-BREAK SPACE}2026, 04:00 (PST). " in page.locator("#made").inner_text()
     )  # NOW is 12:00 UTC
     close_page(page)
 

@@ -157,6 +157,31 @@ def test_a_printed_page_has_no_search_box(browser: Any, pages: ServedPages) -> N
     context.close()
 
 
+def test_paper_is_light_and_a_dark_page_has_dark_pictures(browser: Any, pages: ServedPages) -> None:
+    context = _context(browser, pages, look="dark")
+    page = context.new_page()
+    page.goto(f"{pages.url}/~ada/data")
+    assert page.locator("img.picture").first.evaluate("(image) => image.currentSrc").endswith("look=dark")
+    for path in ("/~ada/2026-11", "/~ada/2026/recap"):
+        page.goto(f"{pages.url}{path}")
+        _drawn(page)
+        assert page.evaluate("document.documentElement.dataset.look") == "dark"
+        page.evaluate("dispatchEvent(new Event('beforeprint'))")
+        assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(246, 245, 242)"
+        page.evaluate("dispatchEvent(new Event('afterprint'))")
+        assert page.evaluate("document.documentElement.dataset.look") == "dark"
+    context.close()
+
+
+def test_the_cards_of_a_year_are_whole_on_a_wide_window(browser: Any, pages: ServedPages) -> None:
+    context = _context(browser, pages)
+    page = context.new_page()
+    page.goto(f"{pages.url}/~ada/2026/recap")
+    edges = page.locator(".story li").evaluate_all("(cards) => cards.map((card) => card.getBoundingClientRect().right)")
+    assert max(edges) <= 1280
+    context.close()
+
+
 def test_the_keyboard_leads_from_a_person_to_an_answer(browser: Any, pages: ServedPages) -> None:
     context = _context(browser, pages)
     page = context.new_page()

@@ -25,6 +25,7 @@ from mood_core.installation import install_extra
 from mood_core.lake.arrow_tables import to_table, users_table
 from mood_core.lake.schema import LISTENS, MOODS, TRACKS, USERS
 from mood_core.store.queries.history import HistoryFilter, days_with_listens, mood_counts
+from tests.served_pages import served
 from tests.store_data import NOW, listens, moods, set_current
 
 _BIDI = "\u202e\u2066\u2069\u200f"
@@ -355,6 +356,18 @@ def test_signs_in_ascii_are_as_wide_as_those_they_stand_for() -> None:
     for char in "○é·…東😀":
         assert len(ascii_of(char)) == cell_len(char)
     assert [ascii_of(char) for char in ("\u200b", "\u0301")] == ["", ""]
+
+
+def test_no_page_has_bidirectional_controls(history: Path) -> None:
+    day = NOW - timedelta(days=9)
+    assert _moodlog("report", "--out", str(history / "page.html")).exit_code == 0
+    done = _moodlog("recap", "--year", f"{day.year}", "--out", str(history / "cards.html"))
+    assert done.exit_code == 0, done.output
+    texts = [(history / name).read_text(encoding="utf-8") for name in ("page.html", "cards.html")]
+    with Workspace() as workspace, served(workspace) as pages:
+        texts += [pages.client.get(f"/~ada{path}").text for path in ("", f"/{day:%Y-%m-%d}", f"/track/{_TRACK}")]
+    assert ["Adá" in text for text in texts] == [True] * len(texts)
+    assert [text for text in texts if set(_BIDI) & set(text)] == []
 
 
 def test_a_page_without_listens_says_why(history: Path) -> None:

@@ -9,10 +9,12 @@ function hoursSection(state) {
   }
   const list = [...cells.values()].map((one) => ({ ...one, total: sum(Object.values(one.counts)) }));
   const most = Math.max(1, ...list.map((one) => one.total));
-  const busiest = list.reduce((best, one) => (one.total > (best ? best.total : 0) ? one : best), null);
+  const hourly = new Map(); // the sentence is about hours at every width
+  for (const row of state.period.hours) hourly.set(`${row.local_weekday}-${row.local_hour}`, { weekday: row.local_weekday, hour: row.local_hour, total: row.listens + (hourly.get(`${row.local_weekday}-${row.local_hour}`)?.total || 0) });
+  const busiest = [...hourly.values()].reduce((best, one) => (one.total > (best ? best.total : 0) ? one : best), null);
   const clock = (hour) => `${String(hour).padStart(2, "0")}:00`;
-  const time = (hour) => `${clock(hour)}–${clock((hour + span) % 24)}`;
-  const finding = busiest ? `Most listens fall on ${WEEKDAYS[busiest.weekday - 1]} at ${time(busiest.hour)}: ${number.format(busiest.total)}. Colour and sign show the leading mood, a taller mark means more listens.` : "No listens in this period.";
+  const time = (hour, hours = span) => `${clock(hour)}–${clock((hour + hours) % 24)}`;
+  const finding = busiest ? `Most listens fall on ${WEEKDAYS[busiest.weekday - 1]} at ${time(busiest.hour, 1)}: ${number.format(busiest.total)}. Colour and sign show the leading mood, a taller mark means more listens.` : "No listens in this period.";
   const lines = (one) => [`${WEEKDAYS[one.weekday - 1]} ${time(one.hour)}: ${plural(one.total, "listen")}`, ...ALL.filter((mood) => one.counts[mood]).map((mood) => `${SIGNS[mood]} ${mood} ${one.counts[mood]} (${percent(one.counts[mood], one.total)})`)];
   const option = () => ({
     tooltip: tooltip((found) => lines(list[found.dataIndex])),

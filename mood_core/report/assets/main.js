@@ -90,7 +90,8 @@ function print(state, paper) {
 function start() {
   const made = new Date(DATA.made_at);
   const here = new Date(made - made.getTimezoneOffset() * 60000).toISOString(); // as the reader's clocks show it
-  document.getElementById("made").textContent = `Made by moodlog on ${atMinute(here.slice(0, 16))}. ${ABOUT}`;
+  const zone = new Intl.DateTimeFormat("en", { timeZoneName: "short" }).formatToParts(made).find((part) => part.type === "timeZoneName").value;
+  document.getElementById("made").textContent = `Made by moodlog on ${atMinute(here.slice(0, 16))} (${zone}). ${ABOUT}`;
   document.getElementById("legend").replaceChildren(...ALL.map((mood) => el("li", {}, sign(mood), mood.toLowerCase())));
   if (!DATA.people.length) { document.getElementById("lead").replaceChildren(...inCode(NO_ACCOUNT)); document.querySelector(".controls").hidden = true; document.getElementById("guide").hidden = true; return; }
   const state = { smooth: 1 };

@@ -13,5 +13,7 @@ readData().then((data) => {
   let width = innerWidth;
   addEventListener("resize", () => { if (innerWidth !== width) { width = innerWidth; show(state); } });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => show(state));
+  const redraw = () => { show(state); for (const one of charts) if (one.drawn) one.drawn.getZr().refreshImmediately(); };
+  for (const event of ["beforeprint", "afterprint"]) addEventListener(event, redraw);
   show(state);
 });

@@ -5,5 +5,7 @@
   const look = () => { document.documentElement.dataset.look = dark.matches ? "dark" : "light"; };
   look();
   dark.addEventListener("change", look);
+  addEventListener("beforeprint", () => { document.documentElement.dataset.look = "light"; }); // paper is white
+  addEventListener("afterprint", look);
   try { if (localStorage.getItem("intervals") === "1") document.documentElement.classList.add("intervals"); } catch { /* no storage */ }
 })();
