@@ -6,16 +6,19 @@ import json
 import os
 import plistlib
 import re
+import shlex
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
 import yaml
 
 from mood_core.settings import Settings
+from tests.flows.cluster import s3_running
 
 DEPLOY = Path(__file__).resolve().parents[2] / "docs" / "deploy"
 UNITS = sorted(DEPLOY.glob("*.service"))
@@ -133,3 +136,12 @@ def test_the_image_works_in_its_volume_and_setups_find_the_deployments() -> None
     assert "\nCOPY prefect.yaml /app/\n" in image
     for setup in ("compose.cluster.yaml", "kubernetes/setup.yaml"):
         assert "deploy --all --prefect-file /app/prefect.yaml" in (DEPLOY / setup).read_text(encoding="utf-8")
+
+
+def test_the_setup_of_the_cluster_makes_its_bucket() -> None:
+    (command,) = _services(DEPLOY / "compose.cluster.yaml")["setup"]["command"]
+    words = shlex.split(command)
+    with s3_running() as store:
+        subprocess.run([sys.executable, *words[1 : words.index("&&")]], env=os.environ | store, check=True, timeout=120)
+        with urlopen(f"{store['AWS_ENDPOINT_URL']}/moodlog", timeout=10) as listed:  # noqa: S310 - on loopback
+            assert listed.status == 200
