@@ -90,6 +90,19 @@ def test_the_last_listens_of_a_person_are_read_in_the_order_of_their_index(conne
     assert not [step for step in steps if "SCAN" in step or "ORDER BY" in step]
 
 
+@pytest.mark.parametrize("view", ["listen_features", "mood_history"])
+def test_local_times_are_computed_only_where_a_query_reads_them(connection: Connection, view: str) -> None:
+    counted = steps_of(connection, f"SELECT mood, count(*) FROM {view} GROUP BY mood")  # noqa: S608
+    assert not [step for step, _ in counted if step.startswith("SEARCH o ")]
+    day = steps_of(connection, f"SELECT * FROM {view} WHERE local_day = '2020-05-05'")  # noqa: S608
+    offsets = [parts for step, parts in day if step.startswith("SEARCH o ")]
+    # A join would read all earlier periods of the zone for each listen: a subquery reads the last one.
+    assert offsets
+    assert all(any("SUBQUERY" in part for part in parts) for parts in offsets)
+    read = [step.split()[1] for step, _ in day if step.startswith("SEARCH")]
+    assert read.index("o") < read.index("r"), "tracks are looked up for listens of that day alone"
+
+
 def test_views_of_a_person_read_no_listens_of_others(connection: Connection) -> None:
     inspector = inspect(connection)
     for view in inspector.get_view_names():
