@@ -31,14 +31,16 @@ def main(folder: Path, total: int) -> None:
     with closing(open_database(f"sqlite:///{folder / 'moodlog.db'}")) as database:
         migrate(database, now=NOW)
         fill(lake, database)
-    cpu, wall, printed = measured(folder, "statistics", "--master", "local[2]", "--json")
-    found = {name: [tuple(row.values()) for row in rows] for name, rows in json.loads(printed).items()}
     start = time.process_time()
     with closing(sqlite3.connect(folder / "moodlog.db")) as opened:
         views = {name: opened.execute(statement).fetchall() for name, statement in VIEWS.items()}
     took = time.process_time() - start
-    say(f"{total} listens: the views {took:.1f} CPU s, spark local[2] {cpu:.1f} CPU s in {wall:.1f} s")
-    say("same numbers" if found == views else "OTHER NUMBERS")
+    say(f"{total} listens: the views {took:.1f} CPU s")
+    for master in ("local[1]", "local[2]"):
+        cpu, wall, printed = measured(folder, "statistics", "--master", master, "--json")
+        found = {name: [tuple(row.values()) for row in rows] for name, rows in json.loads(printed).items()}
+        same = "same numbers" if found == views else "OTHER NUMBERS"
+        say(f"spark {master} {cpu:8.1f} CPU s {cpu / took:6.2f} {wall:8.1f} s  {same}")
 
 
 if __name__ == "__main__":
