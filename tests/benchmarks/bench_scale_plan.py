@@ -41,7 +41,7 @@ _SAMPLE = 4_000
 class Measured:
     """Costs from docs/benchmarks.md, on one core of the machine there."""
 
-    pull_ms: float = 2.5
+    pull_ms: float = 6.1
     refresh_ms: float = 1.8
     response_kb: float = 88.0
     sqlite_bytes: float = 30.6
