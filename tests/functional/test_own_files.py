@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from pathlib import Path
 
 import pyarrow as pa
@@ -12,6 +13,7 @@ from pyarrow import parquet
 
 from flows.cli import main
 from mood_core.domain.records import FEATURES, MOODS
+from tests.exports import extended
 
 _FOREIGN = b"my,thesis\n1,2\n"
 
@@ -58,6 +60,9 @@ def test_no_foreign_file_is_replaced(tracks: str, tmp_path: Path, words: tuple[s
 
 def test_own_files_are_replaced_and_a_table_of_other_columns_is_not(tracks: str, tmp_path: Path) -> None:
     moods, plot, page = (str(tmp_path / name) for name in ("moods.parquet", "plot.png", "page.html"))
+    export = tmp_path / "Streaming_History_Audio_2020_0.json"
+    export.write_text(json.dumps([extended(1)]), encoding="utf-8")
+    assert _moodlog("import", str(export)).exit_code == 0
     for _ in range(2):
         assert _moodlog("report", "--out", page).exit_code == 0
         assert _moodlog("predict", "--features", tracks, "--out", moods).exit_code == 0
