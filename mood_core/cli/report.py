@@ -15,6 +15,7 @@ from mood_core.cli.person_names import complete_person
 from mood_core.errors import InputError
 from mood_core.files.private import write_private
 from mood_core.store.queries.history import HistoryFilter, mood_counts
+from mood_core.store.queries.selection import check_days
 from mood_core.text.hints import NOBODY
 from mood_core.text.sanitise import plain
 from mood_core.usecases.people.manage_users import accounts_called
@@ -53,6 +54,7 @@ def command(users: tuple[str, ...], first_day: date | None, last_day: date | Non
     """
     from mood_core.report.page import refuse_foreign_page
 
+    check_days(first_day, last_day)
     refuse_foreign_page(out)
     with Workspace() as workspace:
         if reason := _empty(workspace, users, first_day, last_day):
