@@ -105,10 +105,10 @@ function calendarSection(state) {
     tooltip: tooltip((found) => lines(found.value)),
     calendar: ranges.map((range, index) => ({
       top: 24 + index * stride, left, range, cellSize: [wide, high], orient: "horizontal",
-      splitLine: { lineStyle: { color: css("edge"), width: 1 } },
+      splitLine: { lineStyle: { color: css("soft"), width: 2 } },
       itemStyle: { color: css("card"), borderColor: css("line"), borderWidth: 0.5 },
       dayLabel: { firstDay: 1, color: css("soft"), nameMap: ["Sun", "Mon", "", "Wed", "", "Fri", ""], fontSize: 10, margin: 5 },
-      monthLabel: { color: css("soft"), fontSize: 11, formatter: ({ nameMap, yyyy, M }) => (narrow && ranges.length > 1 && M % 3 === 1 ? `${nameMap} ${yyyy}` : nameMap) }, yearLabel: { show: !narrow, color: css("soft"), fontSize: 12, margin: 40, position: "left" },
+      monthLabel: { color: css("soft"), fontSize: 11, align: "left", formatter: ({ nameMap, yyyy, M }) => (narrow && ranges.length > 1 && M % 3 === 1 ? `${nameMap} ${yyyy}` : nameMap) }, yearLabel: { show: !narrow, color: css("soft"), fontSize: 12, margin: 40, position: "left" },
     })),
     series: [
       ...ranges.map((range, index) => ({
