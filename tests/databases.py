@@ -83,6 +83,8 @@ def postgres_of_its_own() -> Iterator[PostgresServer]:
 @contextmanager
 def postgres_replica(main: PostgresServer) -> Iterator[PostgresServer]:
     """A streaming replica of ``main`` that accepts no writes; stopped afterwards."""
+    # A restart of the main server removes old segments, which a replica that was not connected still needs.
+    _set_on(main.url, "wal_keep_size", "1GB")
     folder = Path(tempfile.mkdtemp(prefix="moodlog-standby-"))
     if main.user:
         shutil.chown(folder, main.user)
@@ -137,18 +139,19 @@ def _packaged_server(folder: Path) -> Iterator[PostgresServer]:
         url = make_url(running.get_uri()).set(drivername="postgresql+psycopg")
         options = f'-h "" -k "{url.query["host"]}"'
         address = url.render_as_string(hide_password=False)
-        _without_fsync(address)
+        # No test takes the power from the machine: what the kernel has is safe enough.
+        _set_on(address, "fsync", "off")
         yield PostgresServer(address, running.bin_path, folder, options, running.system_user)
     finally:
         running.ensure_postgres_running()  # it only stops a server that it knows, not one that was started again
         running.cleanup()
 
 
-def _without_fsync(server: str) -> None:
-    """No test takes the power from the machine: what the kernel has is safe enough."""
+def _set_on(server: str, name: str, value: str) -> None:
+    """Give a server's setting another value, also for its next starts."""
     admin = create_engine(server, isolation_level="AUTOCOMMIT")
     with admin.connect() as connection:
-        connection.exec_driver_sql("ALTER SYSTEM SET fsync = off")
+        connection.exec_driver_sql(f"ALTER SYSTEM SET {name} = '{value}'")
         connection.exec_driver_sql("SELECT pg_reload_conf()")
     admin.dispose()
 

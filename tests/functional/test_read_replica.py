@@ -85,7 +85,9 @@ def _wait_for_replica(space: Workspace) -> None:
     server = replica.set(database="postgres").render_as_string(hide_password=False)
     engine = create_engine(server, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
+        deadline = time.monotonic() + 120
         while not connection.scalar(query("has_replayed"), {"position": position}):
+            assert time.monotonic() < deadline, "the replica does not follow the main database"
             time.sleep(0.01)
     engine.dispose()
 
