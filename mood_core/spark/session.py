@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 _ROWS_OF_A_BATCH = 50_000
+_LIMIT_OF_CONTAINER = Path("/sys/fs/cgroup/memory.max")
 _CAUSE = re.compile(r"(Caused by: )?[\w.]+(Exception|Error): ")
 _LOCAL = re.compile(r"local\[(\d+|\*)\]")
 _OPTIONS = {
@@ -57,6 +58,9 @@ def spark_session(master: str, options: Mapping[str, str] | None = None) -> Iter
     """
     check_installed()
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    if master.startswith("local"):
+        # Spark reads this variable only where nothing sets spark.driver.memory.
+        os.environ.setdefault("SPARK_DRIVER_MEMORY", f"{_heap_mb()}m")
     with warnings.catch_warnings():
         # "PySpark does not yet fully support pandas 3": no function of pandas is used.
         warnings.filterwarnings("ignore", message="PySpark does not", category=FutureWarning)
@@ -87,6 +91,14 @@ def check_installed() -> None:
         raise ConfigError(
             "Spark needs Java 17 or newer, and there is no java; install it (Debian: default-jre-headless)"
         )
+
+
+def _heap_mb() -> int:
+    """A quarter of the memory of this machine or container, as Java itself takes it, and at least Spark's own 1 GB."""
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    with contextlib.suppress(OSError, ValueError):  # "max": no limit
+        memory = min(memory, int(_LIMIT_OF_CONTAINER.read_text()))
+    return max(memory // 4 // 2**20, 1024)
 
 
 def _started(master: str, given: Mapping[str, str]) -> SparkSession:
