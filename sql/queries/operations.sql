@@ -20,15 +20,19 @@ SELECT max(last_pulled_at_ms) FROM _accounts
 WHERE state = 'active';
 
 -- name: count_waiting_listens
--- The listens whose track has no label yet. Before there is a current model, these are all listens.
-SELECT count(*) FROM (
-    SELECT 1 AS waiting FROM _waiting_listens
-    WHERE EXISTS (SELECT 1 FROM models AS m WHERE m.is_current = 1 AND m.estimated = 0)
-    UNION ALL
-    SELECT 1 AS waiting FROM listens
-    WHERE NOT EXISTS (SELECT 1 FROM models AS m WHERE m.is_current = 1 AND m.estimated = 0)
-    LIMIT :most -- noqa: AM09
-) AS w;
+-- The listens whose track has no label yet. Before there is a current model, these are all listens: _waiting_listens is
+-- empty then.
+SELECT
+    (SELECT count(*) FROM (
+        SELECT 1 AS waiting FROM _waiting_listens
+        ORDER BY track_key
+        LIMIT :most
+    ) AS w)
+    + (SELECT count(*) FROM (
+        SELECT 1 AS waiting FROM listens
+        ORDER BY user_key
+        LIMIT (SELECT CASE WHEN count(*) = 0 THEN :most ELSE 0 END FROM models WHERE is_current = 1 AND estimated = 0)
+    ) AS l) AS listens;
 
 -- name: count_pending_plays
 -- The plays that an export names by artist and title, and whose track is not known yet.

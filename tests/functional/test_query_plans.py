@@ -20,8 +20,8 @@ _SMALL = ("json_each", "CONSTANT ROW", " c", " x", " z", " n", "models", "source
 """What may be read whole for each row: lists, and tables and aliases of tables that have few rows."""
 
 
-_LIST = re.compile("json_each|spans|subquery|accounts_refused")
-"""What only holds the rows of some people, such as an index of refused permissions."""
+_LIST = re.compile("json_each|spans|subquery|accounts_refused|SCAN p$")
+"""What only holds the rows of some people, such as those asked for or an index of refused permissions."""
 
 
 class _Unset(dict[str, None]):
