@@ -61,11 +61,11 @@ def command(context: click.Context, skip_damaged: bool, workers: int, cancel: bo
 
 def _cancel(as_json: bool) -> None:
     with Workspace() as workspace:
-        outcome = "cancelled" if cancel_rebuild(workspace.database) else "kept"
+        is_removed = cancel_rebuild(workspace.database)
     if as_json:
-        echo_json({"outcome": outcome})
+        echo_json({"outcome": "cancelled" if is_removed else "kept"})
     else:
-        click.echo(f"rebuild: {outcome}")
+        click.echo("rebuild: cancelled" if is_removed else "rebuild: nothing to cancel, no rebuild was interrupted")
 
 
 def _rebuild(skip_damaged: bool, workers: int) -> RebuildReport:

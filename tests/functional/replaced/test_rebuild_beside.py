@@ -272,7 +272,7 @@ def test_the_doctor_names_what_was_interrupted(database: Database, lake: Lake, b
     _dies(database, lake, after=6)
     assert "moodlog rebuild --cancel removes" in moodlog("doctor")
     assert "cancelled" in moodlog("rebuild", "--cancel")
-    assert "kept" in moodlog("rebuild", "--cancel")
+    assert "nothing to cancel" in moodlog("rebuild", "--cancel")
     assert "leave out --workers" in moodlog("rebuild", "--cancel", "--workers", "2")
     assert "continues it" not in moodlog("doctor")
     _dies(database, lake, after=6)
