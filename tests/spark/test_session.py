@@ -42,7 +42,7 @@ def _heap_mb(**environment: str) -> float:
     return float(done.stdout)
 
 
-def test_java_may_use_a_quarter_of_the_memory_unless_spark_is_told_otherwise(tmp_path: Path) -> None:
+def test_java_may_use_a_quarter_of_the_memory_unless_another_size_is_set(tmp_path: Path) -> None:
     assert _heap_mb() > 0.9 * max(_heap_of_java_mb(), 1024)
     (tmp_path / "spark-defaults.conf").write_text("spark.driver.memory 700m\n")
     assert 600 < _heap_mb(SPARK_CONF_DIR=str(tmp_path)) <= 700
