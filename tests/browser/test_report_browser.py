@@ -318,12 +318,7 @@ def test_without_people_there_is_nothing_to_choose(browser: Any, tmp_path: Path)
     with workspace(tmp_path) as space:
         page = open_page(browser, write_report(space, tmp_path / "page.html"))
     ways = page.locator("#lead code").all_inner_texts()
-    assert ways == [
-        "moodlog connect",
-        "moodlog connect --from listenbrainz NAME",
-        "--from lastfm NAME",
-        "moodlog import FILE",
-    ]
+    assert ways == ["moodlog import FILE", "moodlog connect"]
     assert not any(choice.is_visible() for choice in page.locator("select").all())
     close_page(page)
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ PATIENCE_S = 600.0
 DEFAULT_PORT = 4200
 STATE = "SELECT state_name FROM flow_run WHERE id = ? AND end_time IS NOT NULL"
 """How the run of an id ended."""
+BEGUN = "SELECT state_type FROM flow_run WHERE id = ? AND state_type NOT IN ('SCHEDULED', 'PENDING')"
+"""What became of the run of an id, once it began or was cancelled."""
 NIGHTS = """
 SELECT r.state_name FROM flow_run AS r INNER JOIN deployment AS d ON r.deployment_id = d.id
 WHERE d.name = 'nightly' AND r.auto_scheduled AND r.state_type = 'COMPLETED'
@@ -121,10 +124,16 @@ def serving(
 
 
 def begin_a_pull(serve: Serving, standin: StandIn | None = None) -> str:
-    """Start a pull by hand and wait until ``standin`` has answered it, where it is given; returns the run's id."""
+    """Start a pull by hand and wait until it runs and ``standin``, where it is given, has answered it; returns its id.
+
+    Started again where the pull of a quarter past or to the hour runs: Prefect cancels the newer of two.
+    """
     calls = len(standin.calls.entries()) if standin else 0
     with serve.client() as client:
         pull = client.read_deployment_by_name("sync-listens/pull")
-        run = client.create_flow_run_from_deployment(pull.id, parameters={"due_only": False})
+        state = "CANCELLED"
+        while state == "CANCELLED":
+            run = client.create_flow_run_from_deployment(pull.id, parameters={"due_only": False})
+            [(state,)] = until(partial(serve.rows, BEGUN, str(run.id)), 400)
     until(lambda: standin is None or len(standin.calls.entries()) > calls or None, 400)
     return str(run.id)
