@@ -1,6 +1,7 @@
-"""Fits what commands write to the terminal: ASCII for signs that its encoding lacks, and no bidirectional controls.
+"""Fits what commands write to the terminal: ASCII for signs that its encoding lacks, and no controls of a title.
 
-The controls of a title could reorder the text around it on the screen. They are removed on the way out, in one place.
+Bidirectional controls could reorder the text around them on the screen, others could write to the clipboard. They are
+removed on the way out, in one place.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any
 
 import click
 
-from mood_core.text.sanitise import BIDI, without_bidi
+from mood_core.text.sanitise import BIDI, without_bidi, without_commands
 
 _SUFFIX = "_for_moodlog"
 _ERRORS = "moodlog_signs"
@@ -28,7 +29,7 @@ _SIGNS = str.maketrans(
 
 
 def fit_streams() -> None:
-    """Make stdout and stderr of this process write any text in their encoding, without bidirectional controls."""
+    """Make stdout and stderr of this process write any text in their encoding, without controls."""
     codecs.register(_find_codec)
     codecs.register_error(_ERRORS, _in_ascii)
     for stream in (sys.stdout, sys.stderr):
@@ -63,7 +64,7 @@ def ascii_of(char: str) -> str:
 
 @lru_cache
 def _find_codec(name: str) -> codecs.CodecInfo | None:
-    """The codec ``ENCODING_for_moodlog``: that of ENCODING after removal of bidirectional controls."""
+    """The codec ``ENCODING_for_moodlog``: that of ENCODING after removal of controls."""
     if not name.endswith(_SUFFIX):
         return None
     base = codecs.lookup(name.removesuffix(_SUFFIX))
@@ -74,7 +75,7 @@ def _find_codec(name: str) -> codecs.CodecInfo | None:
             self._base = base.incrementalencoder(errors)
 
         def encode(self, text: str, final: bool = False) -> bytes:
-            return self._base.encode(without_bidi(text), final)
+            return self._base.encode(without_commands(without_bidi(text)), final)
 
         def reset(self) -> None:
             self._base.reset()

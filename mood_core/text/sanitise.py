@@ -14,6 +14,9 @@ BIDI = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
 """The bidirectional controls: those of a title could reorder the text around it."""
 
 _IN_BIDI = re.compile(f"[{''.join(map(chr, BIDI))}]")
+_COMMANDS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f-\x9f]|\x1b(?!\[)")
+"""Control characters but for tabs, line ends, and what begins a colour or moves the cursor: moodlog writes these."""
+
 _CREDENTIALS = re.compile(r"(?<=://)\S*@")
 
 
@@ -33,6 +36,14 @@ def plain(text: str) -> str:
 def without_bidi(text: str) -> str:
     """``text`` without bidirectional controls, as terminals and pages show it."""
     return text if text.isascii() else _IN_BIDI.sub("", text)
+
+
+def without_commands(text: str) -> str:
+    """``text`` without commands to the terminal that moodlog never gives: its title, its clipboard, its modes.
+
+    The last guard for text on its way out; :func:`plain` leaves no control character in the text of a name.
+    """
+    return _COMMANDS.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def xml_text(text: str) -> str:

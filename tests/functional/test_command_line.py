@@ -127,6 +127,17 @@ def test_bidirectional_controls_never_reach_the_terminal(history: Path, command:
     assert not set(_BIDI) & set(done.stdout + done.stderr)
 
 
+def test_no_text_commands_the_terminal() -> None:
+    code = "import sys, click\nfrom mood_core.cli.terminal import fit_streams\nfit_streams()\n"
+    code += "click.echo(sys.argv[1], color=True)"
+    text = "\033[31mred\033[0m\ttab \033]52;c;YQ==\007 \033P q\033\\ \x9d0;title\x9c \b\x7f end"
+    shown = subprocess.run([sys.executable, "-c", code, text], capture_output=True, check=True, timeout=60).stdout
+    assert (
+        shown.decode()
+        == "\033[31mred\033[0m\ttab \ufffd]52;c;YQ==\ufffd \ufffdP q\ufffd\\ \ufffd0;title\ufffd \ufffd\ufffd end\n"
+    )
+
+
 @pytest.mark.parametrize("command", ["history", "status", "recap", "users list"])
 def test_an_empty_home_names_both_ways_to_start(home: Path, command: str) -> None:
     done = _moodlog(*command.split())
