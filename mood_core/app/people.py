@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -153,11 +153,18 @@ class People(Parts):
 
         return days_left(authorised_at, self.now())
 
-    def forget(self, user_id: str, *, called: str = "", without: Collection[str] = ()) -> ForgetReport:
+    def forget(
+        self,
+        user_id: str,
+        *,
+        called: str = "",
+        without: Collection[str] = (),
+        progress: Callable[[str, float], None] = lambda _step, _share: None,
+    ) -> ForgetReport:
         """Forget ``user_id``, who is also ``called`` so, in SQL, in the lake, and in the other files of HOME.
 
         The report names damaged databases that were moved away: no row can be deleted in them. ``without`` names files
-        of the ledger that cannot be restored.
+        of the ledger that cannot be restored. ``progress`` is called with each step and the share of it that is done.
 
         Raises:
             StoreBusy: A living run is pulling the account, or another process is rewriting the lake.
@@ -178,5 +185,6 @@ class People(Parts):
             called=called,
             personal_files=self.personal_files,
             without=without,
+            progress=progress,
         )
         return replace(report, left=(*report.left, *(str(file) for file in moved_away(self.database))))

@@ -10,6 +10,8 @@ import click
 from mood_core.app.workspace import Workspace
 from mood_core.cli import options
 from mood_core.cli.person_names import complete_person
+from mood_core.cli.progress import share_progress
+from mood_core.cli.status_sections import COMPLETE
 from mood_core.text.sanitise import plain
 
 
@@ -25,9 +27,10 @@ from mood_core.text.sanitise import plain
 def command(user: str, yes: bool, even_without: tuple[str, ...], as_json: bool) -> None:
     """Forget a person: delete token, listens, gaps and name from SQL and every Parquet file. This cannot be undone.
 
-    If lake and ledger do not have the same files, nothing is changed: the person could be in a missing file. Every file
-    is read again afterwards. The next run completes a `forget` that was killed. A keyed hash of the id stays, so that
-    no old file, import or late run brings the person back, until they connect again or are imported by name. Titles,
+    If lake and ledger do not have the same files, or a file is damaged, nothing is changed: the person could be in it.
+    Every file is read, and each rewritten one again. Run an interrupted `forget` again to complete it: it rewrites only
+    the files that are left; the next run of anything does so too. A keyed hash of the id stays, so that no old file,
+    import or late run brings the person back, until they connect again or are imported by name. Titles,
     features and moods of tracks stay, except those of the person's own local files. A person who is only in the lake
     can be forgotten too. Names are compared without regard to upper case.
 
@@ -40,6 +43,7 @@ def command(user: str, yes: bool, even_without: tuple[str, ...], as_json: bool) 
       moodlog forget --user ada
       moodlog forget --user ada --yes
     """
+    from mood_core.store.loading.tombstones import half_forgotten
     from mood_core.usecases.people.whom_to_forget import whom_to_forget
 
     with Workspace() as workspace:
@@ -47,7 +51,13 @@ def command(user: str, yes: bool, even_without: tuple[str, ...], as_json: bool) 
         if not yes:
             names = [account.display_name for account in workspace.accounts.all([user_id])]
             click.confirm(f"Forget {' '.join([*names, f'({user_id})'])} for good?", abort=True, err=True)
-        report = workspace.forget(user_id, called=user, without=even_without)
+        try:
+            with share_progress() as progress:
+                report = workspace.forget(user_id, called=user, without=even_without, progress=progress)
+        except KeyboardInterrupt:
+            begun = user_id in half_forgotten(workspace.database)
+            click.echo(f"Interrupted. {COMPLETE.format(plain(user_id)) if begun else 'Nothing was changed.'}", err=True)
+            raise
     if as_json:
         click.echo(json.dumps({"user_id": user_id, **asdict(report)}))
     did = f"Forgot {user_id}"
@@ -55,7 +65,7 @@ def command(user: str, yes: bool, even_without: tuple[str, ...], as_json: bool) 
         did = f"{user_id} was already forgotten on {report.forgotten_before}; what was left is removed"
     click.echo(
         f"{did}: {report.listens} listens; {report.rewritten} files rewritten, {report.removed} removed,"
-        f" {report.checked} read again; {report.runs} rows of Prefect's history removed or blanked.",
+        f" {report.read} read; {report.runs} rows of Prefect's history removed or blanked.",
         err=True,
     )
     for file in report.left:

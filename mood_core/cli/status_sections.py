@@ -9,7 +9,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from mood_core.domain.records import SERVICE_NAMES
+from mood_core.store.loading.tombstones import BEING_FORGOTTEN
 from mood_core.text.format import plural
+
+COMPLETE = "The next run of anything completes it, or `moodlog forget --user {}` does now."
+"""About an interrupted `forget`, with a person's id."""
 
 _YEARS = 5
 _DAY = len("2026-11-24")
@@ -38,6 +42,8 @@ def attention(state: Mapping[str, Any]) -> Iterator[str]:
     if pending := sum(row["listens"] for row in state["history"] if row["source"] == "pending"):
         yield f"Pending plays, whose track is not known yet: {plural(pending)}. The nightly run looks up their names."
     for user in state["users"]:
+        if user["state_reason"] == BEING_FORGOTTEN:
+            yield f"{user['display_name']} is only partly forgotten. {COMPLETE.format(user['user_id'])}"
         if changed := user["changed_plays"]:
             person, service = user["display_name"], SERVICE_NAMES[user["service"]]
             yield (
@@ -101,13 +107,15 @@ def _account(user: Row) -> Row:
     return {
         "person": user["display_name"],
         "service": user["service"] if user["state"] != "unconnected" else None,
-        "state": state_in_words(user["state"]),
+        "state": state_in_words(user["state"], user["state_reason"]),
         "days left": user["token_days_left"],
     }
 
 
-def state_in_words(state: str) -> str:
+def state_in_words(state: str, reason: str | None = None) -> str:
     """The state of an account for people: without a token, a history was imported (docs/states.md)."""
+    if reason == BEING_FORGOTTEN:
+        return "being forgotten"
     return "imported" if state == "unconnected" else state.replace("_", " ")
 
 

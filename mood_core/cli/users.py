@@ -58,7 +58,7 @@ def list_users(as_json: bool, limit: int | None, prefix: str) -> None:
             "id": account.user_id,
             "person": account.display_name,
             "time zone": account.timezone,
-            "state": state_in_words(account.state),
+            "state": state_in_words(account.state, account.state_reason),
         }
         for account in accounts
     ]

@@ -18,7 +18,7 @@ from mood_core.lake.schema import DATASETS, SCHEMA_VERSION, Dataset
 
 SUFFIX = ".parquet"
 _META = "moodlog."
-_PEOPLE_CHUNK = 100_000
+_VALUES_CHUNK = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,8 +192,8 @@ def listed(path: str, source: pa.NativeFile, name: str) -> tuple[str, ...]:
     return tuple(filter(None, metadata.get(f"{_META}{name}".encode(), b"").decode().split(",")))
 
 
-def people_in(path: str, source: pa.NativeFile) -> set[str]:
-    """The distinct values of the column ``user_id``; empty without the column.
+def values_in(path: str, source: pa.NativeFile, column: str) -> set[str]:
+    """The distinct values of the text ``column``; empty without the column.
 
     Raises:
         BatchCorrupt: It is not a Parquet file, or a page is damaged.
@@ -201,8 +201,8 @@ def people_in(path: str, source: pa.NativeFile) -> set[str]:
     found: set[str] = set()
     with readable(path):
         parquet = pq.ParquetFile(source, page_checksum_verification=True)
-        if "user_id" in parquet.schema_arrow.names:
-            for batch in parquet.iter_batches(_PEOPLE_CHUNK, columns=["user_id"]):
+        if column in parquet.schema_arrow.names:
+            for batch in parquet.iter_batches(_VALUES_CHUNK, columns=[column]):
                 found.update(batch.column(0).cast(pa.string()).unique().to_pylist())
     return found - {None}
 

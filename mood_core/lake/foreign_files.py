@@ -29,12 +29,15 @@ def foreign_files(files: fs.FileSystem, root: str, first: str) -> list[str]:
 
 
 def _remote(files: fs.FileSystem, folder: str, first: str) -> Iterator[str]:
-    for top in files.get_file_info(fs.FileSelector(folder, allow_not_found=True)):
-        inside = [top]
-        if top.type == fs.FileType.Directory:
-            selector = fs.FileSelector(top.path, recursive=True, allow_not_found=True)
-            inside = [] if _is_old(top.base_name, first) else files.get_file_info(selector)
-        yield from (info.path.removeprefix(folder).lstrip("/") for info in inside if info.type == fs.FileType.File)
+    tops = [folder]
+    if first:  # otherwise one request lists a thousand objects, whatever their folders
+        listed = files.get_file_info(fs.FileSelector(folder, allow_not_found=True))
+        yield from (info.base_name for info in listed if info.type == fs.FileType.File)
+        folders = (info for info in listed if info.type == fs.FileType.Directory)
+        tops = [info.path for info in folders if not _is_old(info.base_name, first)]
+    for top in tops:
+        inside = files.get_file_info(fs.FileSelector(top, recursive=True, allow_not_found=True))
+        yield from (info.path.removeprefix(f"{folder}/") for info in inside if info.type == fs.FileType.File)
 
 
 def _local(_files: fs.FileSystem, folder: str, first: str) -> Iterator[str]:

@@ -93,6 +93,12 @@ def drop_pending(pending: PendingResponses, dataset: Dataset, is_gone: Callable[
             pending.change(response.response_id, others.num_rows, _written(others))
 
 
+def pending_names(pending: PendingResponses) -> set[tuple[str, str]]:
+    """The normalised (artist, title) of pending results of resolvers."""
+    tables = [_read(response.arrow) for response in pending.of(RESOLUTIONS.name)]
+    return {name for rows in tables for name in zip(rows["artist"].to_pylist(), rows["title"].to_pylist(), strict=True)}
+
+
 def _written(table: pa.Table) -> str:
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema) as stream:

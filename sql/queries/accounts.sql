@@ -8,7 +8,10 @@ SELECT
     u.timezone,
     u.connected_at_ms,
     coalesce(a.state, 'unconnected') AS state,
-    a.state_reason,
+    CASE
+        WHEN u.user_key IN (SELECT f.user_key FROM _people_to_forget AS f) THEN 'is being forgotten'
+        ELSE a.state_reason
+    END AS state_reason,
     a.authorised_at_ms,
     a.last_pulled_at_ms,
     a.last_problem,

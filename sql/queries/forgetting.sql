@@ -116,13 +116,31 @@ FROM named_plays AS p
 INNER JOIN users AS u ON p.user_key = u.user_key
 WHERE NOT u.user_id = ANY(:ids);
 
--- name: names_of_plays
--- The names of plays, and whether a person's own rows have them.
+-- name: names_of_person
+-- The names of a person's plays.
 SELECT DISTINCT
-    p.artist,
-    p.title,
-    p.user_key = (SELECT u.user_key FROM users AS u WHERE u.user_id = :id) AS is_own
-FROM named_plays AS p;
+    artist,
+    title
+FROM named_plays
+WHERE user_key = (SELECT u.user_key FROM users AS u WHERE u.user_id = :id);
+
+-- name: tracks_of_others
+-- Those of some tracks that another person heard, played by name or answered about. Listens have no index by track: all
+-- are read, but once.
+SELECT t.track_id FROM listens AS l
+INNER JOIN tracks AS t ON l.track_key = t.track_key
+INNER JOIN users AS u ON l.user_key = u.user_key
+WHERE t.track_id = ANY(:ids) AND u.user_id <> :id
+UNION
+SELECT t.track_id FROM named_plays AS p
+INNER JOIN tracks AS t ON p.track_key = t.track_key
+INNER JOIN users AS u ON p.user_key = u.user_key
+WHERE t.track_id = ANY(:ids) AND u.user_id <> :id
+UNION
+SELECT t.track_id FROM mood_answers AS a
+INNER JOIN tracks AS t ON a.track_key = t.track_key
+INNER JOIN users AS u ON a.user_key = u.user_key
+WHERE t.track_id = ANY(:ids) AND u.user_id <> :id;
 
 -- name: remove_unknown_names
 -- Delete what resolvers did not find.

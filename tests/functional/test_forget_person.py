@@ -28,6 +28,7 @@ from mood_core.usecases.collect_responses import CollectResponses
 from mood_core.usecases.imports.write import named_table
 from mood_core.usecases.people import forget_person as module
 from mood_core.usecases.people.manage_users import change_user
+from mood_core.usecases.people.remove_everywhere import RemoveEverywhere
 from standin import StandIn
 from tests.conftest import NOW
 from tests.exports import extended
@@ -197,7 +198,7 @@ FUNCTIONS = {
     "add_tombstone": (BatchWriter, "add_tombstone"),
     "publish": (take_out, "publish"),
     "remove": (take_out, "remove"),
-    "check": (module._RowsToForget, "_check"),
+    "search again": (RemoveEverywhere, "search"),
     "end": (PersonErasure, "end"),
 }
 
@@ -212,7 +213,7 @@ FUNCTIONS = {
         ("end", 1, "compact"),
         ("publish", 2, "an import"),
         ("remove", 1, "forget"),
-        ("check", 1, "a night"),
+        ("search again", 3, "a night"),
         ("end", 1, "an import"),
     ],
 )

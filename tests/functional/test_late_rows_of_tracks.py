@@ -28,6 +28,7 @@ from mood_core.usecases.batches import Batches
 from mood_core.usecases.collect_responses import CollectResponses
 from mood_core.usecases.imports.write import named_table
 from mood_core.usecases.people.forget_person import forget_person
+from mood_core.usecases.people.remove_everywhere import REWRITING
 from tests.store_data import NOW, features, listens, moods, query, tracks, users
 
 ADAS, BOBS = "spotify:local:Ada:Demo:Diary:200", "spotify:local:Bob:Demo:Song:200"
@@ -76,8 +77,8 @@ def _late_rows() -> list[tuple[Dataset, pa.Table]]:
 
 
 def _forget(lake: Lake, database: Database, late: Batches | None = None) -> None:
-    def write(dataset: str) -> None:
-        if late is not None and dataset == RESOLUTIONS.name:
+    def write(step: str, share: float) -> None:
+        if late is not None and (step, share) == (REWRITING, 0.0):
             for each, rows in _late_rows():
                 late.add(each, rows, now=NOW)
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Connection, inspect
+from sqlalchemy import Connection, Row, inspect
 
 from mood_core.domain.records import to_ms
 from mood_core.domain.track_names import plain_artist, plain_title
@@ -18,7 +19,7 @@ from mood_core.store.loading.stale_totals import mark_stale
 from mood_core.store.loading.tombstones import BEING_FORGOTTEN, begin_to_forget
 from mood_core.store.loading.totals import drop_unheard
 from mood_core.store.locks.leases import CLOCKS_DIFFER_S, may_live
-from mood_core.store.queries.resolution_rows import names_of_tracks
+from mood_core.store.queries.resolution_rows import looked_up, names_of_tracks
 
 _LEASE = timedelta(hours=1)
 _CLOCKS_DIFFER = timedelta(seconds=CLOCKS_DIFFER_S)
@@ -50,13 +51,23 @@ class PersonErasure:
         """The ids of the local files that the person played."""
         return set(self._database.scalars(query("local_files"), {"id": user_id}))
 
-    def own_names(self, user_id: str) -> set[tuple[str, str]]:
-        """The normalised (artist, title) of plays of this person alone that no stored track has."""
-        names: dict[bool, set[tuple[str, str]]] = {True: set(), False: set()}
-        for row in self._database.rows(query("names_of_plays"), {"id": user_id}):
-            names[bool(row.is_own)].add((plain_artist(row.artist), plain_title(row.title)))
-        own = names[True] - names[False]
+    def of_nobody_else(self, user_id: str, track_ids: Collection[str]) -> set[str]:
+        """Those of ``track_ids`` without a listen, a play or an answer of another person."""
+        others = query("tracks_of_others")
+        values = {"id": user_id, "ids": sorted(track_ids)}
+        return set(track_ids).difference(self._database.scalars(others, values) if track_ids else ())
+
+    def own_names(self, user_id: str, pending: Collection[tuple[str, str]] = ()) -> set[tuple[str, str]]:
+        """The normalised (artist, title) of this person's plays alone that were looked up and that no stored track has.
+
+        Names whose results no batch has yet are ``pending``. The plays of others and the names of tracks are read only
+        if there is such a name.
+        """
         with self._database.read() as connection:
+            own = _plain_names(connection.execute(query("names_of_person"), {"id": user_id}))
+            own &= looked_up(connection, {artist for artist, _ in own}) | set(pending)
+            if own:
+                own -= _plain_names(connection.execute(query("names_of_others"), {"ids": [user_id]}))
             return own - names_of_tracks(connection, own)
 
     def end(self, user_id: str, local_files: Sequence[str], names: Collection[tuple[str, str]] = ()) -> tuple[int, int]:
@@ -105,6 +116,10 @@ class PersonErasure:
             with self._database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
                 busy, _, _ = connection.execute(query("empty_log")).one()
             self._log_is_used = bool(busy)
+
+
+def _plain_names(rows: Iterable[Row[Any]]) -> set[tuple[str, str]]:
+    return {(plain_artist(row.artist), plain_title(row.title)) for row in rows}
 
 
 def _drop_rows_of_nobody(connection: Connection, table: str, keys: list[int]) -> None:

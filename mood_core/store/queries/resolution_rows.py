@@ -60,6 +60,12 @@ def names_of_tracks(connection: Connection, names: Collection[tuple[str, str]]) 
     return found.intersection(names)
 
 
+def looked_up(connection: Connection, artists: Collection[str]) -> set[tuple[str, str]]:
+    """The (artist, title) of stored results of resolvers, for normalised ``artists``."""
+    rows = connection.execute(query("past_resolutions"), {"artists": sorted(artists)}) if artists else ()
+    return {(row.artist, row.title) for row in rows}
+
+
 def main_artist(artists: str) -> str:
     """The first of "A, B"."""
     return artists.partition(", ")[0]

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 
 from mood_core.errors import LakeIncomplete
 from mood_core.lake import Lake
-from mood_core.lake.schema import DATASETS, PERSONAL
+from mood_core.lake.schema import DATASETS
 from mood_core.store.engine.database import Database
 from mood_core.store.loading.ledger import entries
 from mood_core.text.format import plural
@@ -19,7 +19,8 @@ def check_nothing_absent(lake: Lake, database: Database, without: Collection[str
         LakeIncomplete: A file is absent.
     """
     known = entries(database)  # before the files: a run publishes a file first, and then enters it
-    paths = {path for dataset in DATASETS for path in (*lake.paths(dataset), *lake.superseded(dataset))}
+    listed = lake.each(lake.current_and_superseded, DATASETS)
+    paths = {path for current, superseded in listed for path in (*current, *superseded)}
     replaced = {id_ for path in paths for id_ in lake.replaces(path)}
     rows = (row for path, row in known.items() if path not in paths | set(without))
     absent = sorted(row.path for row in rows if row.batch_id not in replaced)
@@ -33,17 +34,16 @@ def check_nothing_absent(lake: Lake, database: Database, without: Collection[str
 
 def files_of(lake: Lake) -> set[str]:
     """Paths of the files of all datasets."""
-    return {path for dataset in DATASETS for path in lake.paths(dataset)}
+    return {path for paths in lake.each(lake.paths, DATASETS) for path in paths}
 
 
 def check_nothing_unknown(lake: Lake, database: Database, before: Collection[str]) -> None:
-    """Check that the ledger has the files of the lake, and that these can be read.
+    """Check that the ledger has the files of the lake.
 
     ``before`` are the files from before all were loaded: another run may have published a later one, and loads it.
 
     Raises:
         LakeIncomplete: A file is unknown.
-        BatchCorrupt: A file is damaged.
     """
     unknown = [*sorted(files_of(lake).intersection(before) - entries(database).keys()), *lake.foreign()]
     if unknown:
@@ -52,9 +52,6 @@ def check_nothing_unknown(lake: Lake, database: Database, before: Collection[str
             " be in it; nothing was changed. `moodlog verify` says what is wrong with it; move it out of the lake,"
             " delete it if it holds the person, and run this again"
         )
-    for dataset in PERSONAL:
-        for path in lake.paths(dataset.name):
-            lake.people(path)
 
 
 def _first(paths: Sequence[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 
 from mood_core.errors import InputError
 from mood_core.lake import Lake
@@ -40,18 +41,19 @@ def whom_to_forget(user: str, lake: Lake, database: Database) -> str:
 
 def _in_lake(user: str, lake: Lake) -> set[str]:
     """The ids of the people called ``user`` in the lake, including those who have only listens, gaps or plays left."""
-    for dataset in PERSONAL:
-        for path in (*lake.paths(dataset.name), *lake.superseded(dataset.name)):
-            if user in lake.people(path):
-                return {user}
-    paths = (*lake.paths(USERS.name), *lake.superseded(USERS.name))
+    listed = {dataset: lake.current_and_superseded(dataset.name) for dataset in PERSONAL}
+    if any(
+        user in people for people in lake.each(lake.people, [path for each in listed.values() for path in chain(*each)])
+    ):
+        return {user}
+    paths = list(chain(*listed[USERS]))
     return {user_id for user_id, name in names_in(lake, paths) if name_key(name) == name_key(user)}
 
 
 def names_in(lake: Lake, paths: Sequence[str]) -> Iterator[tuple[str, str]]:
     """The ids and names in files of the dataset of people."""
-    for path in paths:
-        for row in lake.read(path)[1].select(["user_id", "display_name"]).to_pylist():
+    for _, rows in lake.each(lake.read, paths):
+        for row in rows.select(["user_id", "display_name"]).to_pylist():
             yield row["user_id"], row["display_name"]
 
 
