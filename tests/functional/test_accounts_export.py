@@ -126,3 +126,10 @@ def test_a_column_may_be_empty_in_one_part_and_a_number_or_text_in_the_next(tmp_
         rows = [row["a"] for row in _read(zipped.read(f"p.{kind}"), kind)]
         assert _read(zipped.read(f"none.{kind}"), kind) == []
     assert [float(value) for value in rows if value not in (None, "")] == [1, 2.5]
+
+
+def test_texts_with_signs_of_json_and_line_breaks_stay_what_they_are(tmp_path: Path) -> None:
+    texts = ['a "b"', "line\nbreak", "\r\\\u2028", "null", "", None, "Sigur Rós"]
+    export_person({"p": lambda: iter([pa.table({'the "a"': texts})])}, tmp_path / "x.zip", "json")
+    with ZipFile(tmp_path / "x.zip") as zipped:
+        assert [row['the "a"'] for row in json.loads(zipped.read("p.json"))] == texts
