@@ -79,8 +79,11 @@ def test_there_and_back_with_accounts_tokens_and_calls(
     monkeypatch.setenv("MOODLOG_DATABASE_URL", postgres_url)
     done = _moodlog("move", "--json")
     assert done.exit_code == 0, done.output
-    assert json.loads(done.stdout)["rows"]["_accounts"] == 3
+    rows = json.loads(done.stdout)["rows"]
+    assert rows["_accounts"] == 3
     with workspace_of(standin) as workspace:
+        planned = dict(query(workspace.database, "SELECT relname, reltuples FROM pg_class WHERE relkind = 'r'"))
+        assert {name: planned[name] for name in rows} == rows, "PostgreSQL plans queries with the sizes of tables"
         assert _seen(workspace) == before
         standin.clock.advance(timedelta(hours=3))  # access tokens have ended: the refresh tokens work
         assert [outcome.problem for outcome in one_night(workspace).outcomes] == [None] * 3

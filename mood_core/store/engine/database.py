@@ -204,8 +204,21 @@ def _engine(url: URL | str, **options: Any) -> Engine:
 
 def _postgresql(url: URL, **options: Any) -> Engine:
     engine = _engine(url.set(drivername="postgresql+psycopg"), pool_pre_ping=True, pool_size=10, **options)
+    event.listen(engine, "connect", _require_utf8, insert=True)  # before SQLAlchemy reads the server's version as text
     event.listen(engine, "connect", _prepare_postgresql)
     return engine
+
+
+def _require_utf8(connection: Any, _record: Any) -> None:
+    """Refuse an encoding in which names would be stored wrong, or only some names could be."""
+    encoding = connection.info.parameter_status("server_encoding")
+    if encoding != "UTF8":
+        name = connection.info.dbname
+        connection.close()
+        raise ConfigError(
+            f"the PostgreSQL database {name} has the encoding {encoding}, which cannot store every name; make one by"
+            " `createdb --encoding=UTF8 --template=template0 NAME` and set MOODLOG_DATABASE_URL to it"
+        )
 
 
 def _prepare_postgresql(connection: Any, _record: Any) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import REAL, Connection
 
 from mood_core.store.engine.named_queries import query
+from mood_core.store.engine.statistics import update_statistics
 from mood_core.store.engine.tables import tables
 from mood_core.store.loading.counted import count_people
 from mood_core.store.loading.daily import recount_everything
@@ -36,6 +37,8 @@ def copy_rows(source: Connection, target: Connection, progress: Callable[[int, i
     recount_everything(target)
     recount_totals(target)
     count_people(target)
+    if target.dialect.name == "postgresql":  # a view could read for hours before autovacuum looks at the tables
+        update_statistics(target, list(ours))
 
 
 def row_counts(connection: Connection) -> dict[str, int]:
