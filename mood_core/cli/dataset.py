@@ -17,6 +17,7 @@ from mood_core.cli.plain_table import plain_table, print_table
 from mood_core.cli.progress import count_progress
 from mood_core.domain.records import FEATURES
 from mood_core.errors import ConfigError
+from mood_core.files.private import replacing_private
 from mood_core.installation import install_extra
 from mood_core.report.own_picture import refuse_foreign_picture, save_picture
 from mood_core.text.sanitise import plain
@@ -139,6 +140,6 @@ def _draw(tracks: LabelledTracks, plot: Path) -> None:
         figure = features_figure(tracks)
     except ImportError as error:
         raise ConfigError(f"drawing needs {error.name}; install it with: {install_extra('plots')}") from error
-    with plot.open("wb") as file:
+    with replacing_private(plot) as file:
         save_picture(figure, file)
     click.echo(f"Wrote the picture {plain(str(plot))}.", err=True)

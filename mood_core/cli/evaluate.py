@@ -13,6 +13,7 @@ from mood_core.cli import options
 from mood_core.cli.messages import echo_notes
 from mood_core.cli.progress import share_progress
 from mood_core.files.own_file import check_folder, refuse_foreign
+from mood_core.files.private import write_private
 from mood_core.text.format import plural
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ def _public(data: Path, out: Path | None, *, as_json: bool) -> None:
         found = run_protocol(tracks, frozen_hashes(), progress=progress)
     text = json.dumps(found, indent=1)
     if out is not None:
-        out.write_text(text + "\n", encoding="utf-8")
+        write_private(out, f"{text}\n".encode())
     if as_json:
         click.echo(json.dumps(found))
         return

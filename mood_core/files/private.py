@@ -7,6 +7,7 @@ import errno
 import os
 import stat
 import sys
+from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 from typing import IO
@@ -73,13 +74,31 @@ def _open_regular(path: Path, flags: int) -> int:
     return opened
 
 
-def write_private(path: Path, content: bytes) -> None:
-    """Write ``content`` to the private file ``path``.
+@contextlib.contextmanager
+def replacing_private(path: Path) -> Iterator[IO[bytes]]:
+    """Write a private file that gets the name ``path`` when it is whole; on any error an earlier file stays.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: it cannot be written, or ``path`` is not a regular file.
     """
-    with open_private(path) as file:
+    if path.is_symlink():
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "it is not a regular file", str(path))
+    sweep_temporary(path)
+    fresh = temporary_path(path)
+    try:
+        with open_private(fresh, new=True) as file:
+            yield file
+        fresh.replace(path)
+    except BaseException:
+        fresh.unlink(missing_ok=True)
+        raise
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """Write ``content`` to the private file ``path``. Raises like :func:`replacing_private`."""
+    with replacing_private(path) as file:
         file.write(content)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mood_core.errors import ConfigError, InputError
-from mood_core.files.private import file_stem, make_private_folder, open_private
+from mood_core.files.private import file_stem, make_private_folder, replacing_private
 from mood_core.installation import install_extra
 from mood_core.report.cards import HEIGHT, WIDTH, drawn_cards
 from mood_core.report.fonts import drawable
@@ -38,7 +38,7 @@ def draw_cards(recap: Recap, folder: Path) -> list[Path]:
     try:
         make_private_folder(folder)
         for path, svg in drawn:
-            with open_private(path) as file:
+            with replacing_private(path) as file:
                 save_picture(card_figure(svg), file)
     except ImportError as error:
         raise ConfigError(f"pictures need matplotlib; install it with: {install_extra('plots')}") from error

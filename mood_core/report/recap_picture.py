@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from mood_core.domain.days import MONTHS, WEEKDAYS
 from mood_core.domain.mood_style import COLOURS, INKS, LOOKS, SIGNS
 from mood_core.errors import ConfigError, InputError
-from mood_core.files.private import file_stem, open_private
+from mood_core.files.private import file_stem, replacing_private
 from mood_core.installation import install_extra
 from mood_core.report.fonts import FAMILY, NO_FONT, families_of
 from mood_core.report.own_picture import save_picture
@@ -61,7 +61,7 @@ def draw_recap(recap: Recap, out: Path) -> Path:
     except ImportError as error:
         raise ConfigError(f"the picture needs matplotlib; install it with: {install_extra('plots')}") from error
     try:
-        with open_private(out) as file:
+        with replacing_private(out) as file:
             save_picture(figure, file)
     except OSError as error:
         raise InputError(f"{out} cannot be written: {error.strerror}") from error

@@ -157,6 +157,22 @@ def test_nothing_is_written_that_would_be_empty(
     assert not [path for path in tmp_path.iterdir() if path.suffix in (".html", ".png")]
 
 
+@pytest.mark.parametrize("command", ["report --out", "recap --month 2026-11 --out"])
+def test_a_full_disk_leaves_the_earlier_page_and_nothing_else(history: Path, tmp_path: Path, command: str) -> None:
+    out = tmp_path / "out" / ("page.html" if "report" in command else "page.png")
+    out.parent.mkdir()
+    assert _moodlog(*command.split(), str(out)).exit_code == 0
+    before = out.read_bytes()
+    limited = "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000));"  # SQLite maps 32 KiB
+    code = f"{limited} from flows.cli import main; main(sys.argv[1:])"
+    done = subprocess.run(
+        [sys.executable, "-c", code, *command.split(), str(out)], capture_output=True, check=False, timeout=600
+    )
+    assert done.returncode != 0
+    assert b"cannot be written: File too large" in done.stderr, done.stderr
+    assert [path.read_bytes() for path in out.parent.iterdir()] == [before]
+
+
 def test_names_of_files_and_people_control_no_terminal(home: Path, tmp_path: Path) -> None:
     name = "e\033[31mvil\n2\u202e.json"
     (tmp_path / f"Streaming_History_Audio_{name}").write_text("[{", encoding="utf-8")
