@@ -76,6 +76,8 @@ def command(
     unit, day = _wanted(periods)
     if cards and unit is not Unit.YEAR:
         raise InputError(f"{cards}: cards are for a year; use --year, or --out with a .png for the {unit}")
+    if out:
+        _check_ending(out, unit)
     with Workspace() as workspace:
         people = accounts_called(workspace.accounts, [user] if user else [])
         if out and not people:
@@ -112,6 +114,15 @@ def _wanted(periods: dict[str, date | str | None]) -> tuple[Unit, date | None]:
     return Unit(name), day
 
 
+def _check_ending(out: Path, unit: Unit) -> None:
+    """Refuse a file whose ending is neither that of a picture nor, for a year, that of a page of cards."""
+    ending = out.suffix.lower()
+    if ending == ".html" and unit is not Unit.YEAR:
+        raise InputError(f"{out}: cards are for a year; use --year, or a .png for the {unit}")
+    if ending not in {".png", ".html"}:
+        raise InputError(f"{out} would be a picture; give a name that ends in .png, or in .html for a year's cards")
+
+
 def _show(recap: Recap, account: Account, out: Path | None, *, as_json: bool) -> bool:
     """Write the recap of one person; returns whether a mood is known."""
     echo_json(recap.as_json()) if as_json else click.echo(f"{_in_lines(recap.sentences())}\n")
@@ -140,8 +151,6 @@ def _write_cards(recap: Recap, out: Path) -> Path:
     from mood_core.report.cards import render_cards
     from mood_core.report.page import refuse_foreign_page
 
-    if recap.period.unit is not Unit.YEAR:
-        raise InputError(f"{out}: cards are for a year; use --year, or a .png for the {recap.period.unit}")
     refuse_foreign_page(out)
     try:
         write_private(out, render_cards(recap).encode())

@@ -157,6 +157,13 @@ def test_nothing_is_written_that_would_be_empty(
     assert not [path for path in tmp_path.iterdir() if path.suffix in (".html", ".png")]
 
 
+@pytest.mark.parametrize("name", ["year", "year.txt", "year.jpg"])
+def test_a_recap_is_drawn_to_a_picture_or_a_page_only(history: Path, tmp_path: Path, name: str) -> None:
+    done = _moodlog("recap", "--month", "2026-11", "--out", str(tmp_path / name))
+    assert (done.exit_code, done.stdout, (tmp_path / name).exists()) == (2, "", False)
+    assert ".png" in done.stderr
+
+
 @pytest.mark.parametrize("command", ["report --out", "recap --month 2026-11 --out"])
 def test_a_full_disk_leaves_the_earlier_page_and_nothing_else(history: Path, tmp_path: Path, command: str) -> None:
     out = tmp_path / "out" / ("page.html" if "report" in command else "page.png")
