@@ -29,7 +29,8 @@ def test_another_encoding_than_utf8_is_refused_in_one_sentence(
     with admin.connect() as connection:
         connection.exec_driver_sql(f"DROP DATABASE {name}")
     admin.dispose()
-    assert f"{name} has the encoding {encoding}" in done.output
-    assert "createdb --encoding=UTF8" in done.output
-    assert "Traceback" not in done.output
+    said = " ".join(done.output.split())  # doctor breaks lines
+    assert f"{name} has the encoding {encoding}" in said
+    assert "createdb --encoding=UTF8" in said
+    assert "Traceback" not in said
     assert command == "doctor" or (done.exit_code, done.stderr.count("\n")) == (78, 1), done.output
